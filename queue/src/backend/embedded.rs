@@ -1,0 +1,1 @@
+//! The embedded store: a state machine in memory with SQLite as its log.

@@ -1,0 +1,1 @@
+//! The Redis store, wire-compatible with BullMQ.

@@ -1,0 +1,73 @@
+//! What can go wrong between the engine and its store.
+//!
+//! Named by what the caller does next; the outcome of a job is not an error of the engine (see
+//! [`crate::outcome`]).
+
+use crate::job::{JobId, JobState};
+
+/// An operation on a queue that did not succeed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum QueueError {
+    /// The store cannot be reached or did not answer in time; the same call may succeed later.
+    /// Whether it took effect is not known.
+    #[error("store unavailable during {operation}: {cause}")]
+    Unavailable {
+        /// The operation that was asked for.
+        operation: &'static str,
+        /// What the store or the network said.
+        cause: String,
+    },
+    /// The store refuses writes (full disk, out of memory, read-only); nothing was changed.
+    #[error("store refuses writes during {operation}: {cause}")]
+    Refused {
+        /// The operation that was asked for.
+        operation: &'static str,
+        /// What the store said.
+        cause: String,
+    },
+    /// The caller's input cannot be stored; it was refused and nothing was changed.
+    #[error("invalid {what}: {why}")]
+    Invalid {
+        /// The part of the input.
+        what: &'static str,
+        /// The reason, and what would be accepted.
+        why: String,
+    },
+    /// No job has this id.
+    #[error("job {0} does not exist")]
+    NoSuchJob(JobId),
+    /// The job is in a state in which the operation means nothing.
+    #[error("job {id} is {state}, {operation} needs {needs}")]
+    WrongState {
+        /// The job.
+        id: JobId,
+        /// Its state now.
+        state: JobState,
+        /// The operation that was asked for.
+        operation: &'static str,
+        /// The states in which it would work.
+        needs: &'static str,
+    },
+    /// The store holds something that this engine did not write and cannot read.
+    #[error("unreadable state in the store: {0}")]
+    Corrupt(String),
+    /// The store belongs to another installation, is locked, or is set up in a way that loses jobs.
+    #[error("{problem}; {fix}")]
+    Unusable {
+        /// What is wrong.
+        problem: String,
+        /// What to do about it.
+        fix: String,
+    },
+}
+
+impl QueueError {
+    /// Tells whether the same call may succeed later without anyone changing anything.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Refused { .. })
+    }
+}
+
+/// The result of an operation on a queue.
+pub type Result<T, E = QueueError> = std::result::Result<T, E>;

@@ -1,0 +1,350 @@
+//! What a producer may ask for a job, with BullMQ's meaning and spelling on the wire.
+
+use std::time::Duration;
+
+use rand::RngExt as _;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// How long a finished job is kept (BullMQ `removeOnComplete` and `removeOnFail`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retention {
+    /// At most this many finished jobs of the state are kept; `Some(0)` removes the job at once.
+    pub count: Option<u64>,
+    /// A finished job older than this many seconds is removed at the next finish.
+    pub age_seconds: Option<u64>,
+}
+
+impl Retention {
+    /// Keeps every job for ever.
+    pub const ALL: Self = Self { count: None, age_seconds: None };
+    /// Removes the job when it finishes.
+    pub const NONE: Self = Self { count: Some(0), age_seconds: None };
+}
+
+/// The pause before the next attempt of a failed job.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Backoff {
+    /// How the pause grows.
+    pub kind: BackoffKind,
+    /// The base pause in milliseconds.
+    pub delay_ms: u64,
+    /// The random share of the pause, 0 (none) to 1 (all of it).
+    pub jitter: f64,
+}
+
+/// How the pause grows with the attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BackoffKind {
+    /// Always the base.
+    Fixed,
+    /// The base, doubled with every attempt after the first.
+    Exponential,
+}
+
+/// The longest pause between two attempts: a day.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Backoff {
+    /// A constant pause.
+    #[must_use]
+    pub fn fixed(delay: Duration) -> Self {
+        Self { kind: BackoffKind::Fixed, delay_ms: millis(delay), jitter: 0.0 }
+    }
+
+    /// A pause that doubles with each attempt.
+    #[must_use]
+    pub fn exponential(delay: Duration) -> Self {
+        Self { kind: BackoffKind::Exponential, delay_ms: millis(delay), jitter: 0.0 }
+    }
+
+    /// Makes the given share of each pause random.
+    #[must_use]
+    pub fn with_jitter(self, jitter: f64) -> Self {
+        Self { jitter: jitter.clamp(0.0, 1.0), ..self }
+    }
+
+    /// Returns the pause after the `attempts_made`-th attempt failed (1 for the first), as BullMQ
+    /// computes it, but never above [`BACKOFF_MAX`].
+    #[must_use]
+    pub fn pause(&self, attempts_made: u32) -> Duration {
+        self.pause_with(attempts_made, rand::rng().random::<f64>())
+    }
+
+    fn pause_with(&self, attempts_made: u32, uniform: f64) -> Duration {
+        let doublings = match self.kind {
+            BackoffKind::Fixed => 0,
+            BackoffKind::Exponential => attempts_made.saturating_sub(1).min(62),
+        };
+        let cap = millis(BACKOFF_MAX);
+        let full = self.delay_ms.saturating_mul(1 << doublings).min(cap);
+        if self.jitter <= 0.0 {
+            return Duration::from_millis(full);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "at most a day in milliseconds")]
+        let full = full as f64;
+        let pause = (uniform * full * self.jitter + full * (1.0 - self.jitter)).floor();
+        Duration::from_secs_f64(pause / 1000.0)
+    }
+}
+
+/// The options of one job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobOptions {
+    /// How often the job may be started until it fails for good; 0 and 1 both mean once.
+    pub attempts: u32,
+    /// The pause between attempts; none retries at once.
+    pub backoff: Option<Backoff>,
+    /// How long after it was added the job becomes due, in milliseconds.
+    pub delay_ms: u64,
+    /// How long the job is kept when it completed; `None` leaves it to the worker.
+    pub remove_on_complete: Option<Retention>,
+    /// How long the job is kept when it failed; `None` leaves it to the worker.
+    pub remove_on_fail: Option<Retention>,
+    /// The newest log rows kept.
+    pub keep_logs: Option<u64>,
+    /// The newest stack traces kept.
+    pub stack_trace_limit: Option<u64>,
+    /// The creation time, if not the time of the add (milliseconds since the epoch).
+    pub timestamp_ms: Option<u64>,
+    /// Members that this engine does not interpret, kept untouched for other clients.
+    pub other: Map<String, Value>,
+}
+
+impl Default for JobOptions {
+    /// The product's defaults: 3 attempts, exponential backoff from 1 s, completed jobs kept for
+    /// an hour or 100 of them, failed jobs for a day.
+    fn default() -> Self {
+        Self {
+            attempts: 3,
+            backoff: Some(Backoff::exponential(Duration::from_secs(1))),
+            delay_ms: 0,
+            remove_on_complete: Some(Retention { count: Some(100), age_seconds: Some(3600) }),
+            remove_on_fail: Some(Retention { count: None, age_seconds: Some(86_400) }),
+            keep_logs: None,
+            stack_trace_limit: None,
+            timestamp_ms: None,
+            other: Map::new(),
+        }
+    }
+}
+
+impl JobOptions {
+    /// BullMQ's own defaults: one attempt, no backoff, finished jobs kept for ever.
+    #[must_use]
+    pub fn bare() -> Self {
+        Self {
+            attempts: 0,
+            backoff: None,
+            remove_on_complete: None,
+            remove_on_fail: None,
+            ..Self::default()
+        }
+    }
+
+    /// Returns the number of attempts, at least 1.
+    #[must_use]
+    pub fn attempts_max(&self) -> u32 {
+        self.attempts.max(1)
+    }
+
+    /// Sets the delay before the job becomes due.
+    #[must_use]
+    pub fn delayed(self, delay: Duration) -> Self {
+        Self { delay_ms: millis(delay), ..self }
+    }
+
+    /// Writes the options as BullMQ's `opts` object; `job_id` only when the producer chose it.
+    #[must_use]
+    pub fn to_wire(&self, job_id: Option<&str>) -> Value {
+        let mut wire = self.other.clone();
+        let mut put = |key: &str, value: Value| {
+            wire.insert(key.to_owned(), value);
+        };
+        put("attempts", self.attempts.into());
+        if let Some(backoff) = self.backoff {
+            put("backoff", backoff_to_wire(backoff));
+        }
+        if self.delay_ms > 0 {
+            put("delay", self.delay_ms.into());
+        }
+        if let Some(id) = job_id {
+            put("jobId", id.into());
+        }
+        if let Some(keep) = self.remove_on_complete {
+            put("removeOnComplete", retention_to_wire(keep));
+        }
+        if let Some(keep) = self.remove_on_fail {
+            put("removeOnFail", retention_to_wire(keep));
+        }
+        if let Some(rows) = self.keep_logs {
+            put("kl", rows.into());
+        }
+        if let Some(limit) = self.stack_trace_limit {
+            put("stackTraceLimit", limit.into());
+        }
+        if let Some(timestamp) = self.timestamp_ms {
+            put("timestamp", timestamp.into());
+        }
+        Value::Object(wire)
+    }
+
+    /// Reads BullMQ's `opts` object, with the tolerance of BullMQ: numbers may be strings, a bare
+    /// number is a fixed backoff, unknown members are kept.
+    ///
+    /// # Errors
+    /// A text that says which member cannot be read; a job with such options fails with it.
+    pub fn from_wire(wire: Value) -> Result<Self, String> {
+        let mut members = match wire {
+            Value::Object(members) => members,
+            Value::Array(_) => Map::new(),
+            _ => return Err("opts is not an object".to_owned()),
+        };
+        let mut options = Self::bare();
+        let number = |members: &mut Map<String, Value>, key: &str| {
+            members.remove(key).as_ref().and_then(as_number)
+        };
+        options.attempts = number(&mut members, "attempts")
+            .map_or(0, |attempts| u32::try_from(attempts).unwrap_or(u32::MAX));
+        options.delay_ms = number(&mut members, "delay").unwrap_or(0);
+        options.keep_logs = number(&mut members, "kl");
+        options.stack_trace_limit = number(&mut members, "stackTraceLimit");
+        options.timestamp_ms = number(&mut members, "timestamp");
+        members.remove("jobId");
+        if let Some(backoff) = members.remove("backoff") {
+            options.backoff = backoff_from_wire(&backoff)?;
+        }
+        if let Some(keep) = members.remove("removeOnComplete") {
+            options.remove_on_complete = retention_from_wire(&keep);
+        }
+        if let Some(keep) = members.remove("removeOnFail") {
+            options.remove_on_fail = retention_from_wire(&keep);
+        }
+        options.other = members;
+        Ok(options)
+    }
+}
+
+fn backoff_to_wire(backoff: Backoff) -> Value {
+    let kind = match backoff.kind {
+        BackoffKind::Fixed => "fixed",
+        BackoffKind::Exponential => "exponential",
+    };
+    let mut wire = serde_json::json!({ "type": kind, "delay": backoff.delay_ms });
+    if backoff.jitter > 0.0 {
+        wire["jitter"] = backoff.jitter.into();
+    }
+    wire
+}
+
+fn backoff_from_wire(wire: &Value) -> Result<Option<Backoff>, String> {
+    if wire.is_null() {
+        return Ok(None);
+    }
+    if let Some(delay_ms) = as_number(wire) {
+        return Ok((delay_ms > 0).then(|| Backoff::fixed(Duration::from_millis(delay_ms))));
+    }
+    let kind = match wire.get("type").and_then(Value::as_str) {
+        Some("fixed") => BackoffKind::Fixed,
+        Some("exponential") => BackoffKind::Exponential,
+        Some(other) => return Err(format!("backoff type {other:?} is not known here")),
+        None => return Ok(None),
+    };
+    let delay_ms = wire.get("delay").and_then(as_number).unwrap_or(0);
+    let jitter = wire.get("jitter").and_then(Value::as_f64).unwrap_or(0.0).clamp(0.0, 1.0);
+    Ok(Some(Backoff { kind, delay_ms, jitter }))
+}
+
+fn retention_to_wire(keep: Retention) -> Value {
+    match keep {
+        Retention { count: None, age_seconds: None } => false.into(),
+        Retention { count: Some(0), age_seconds: None } => true.into(),
+        Retention { count: Some(count), age_seconds: None } => count.into(),
+        Retention { count, age_seconds: Some(age) } => {
+            let mut wire = serde_json::json!({ "age": age });
+            if let Some(count) = count {
+                wire["count"] = count.into();
+            }
+            wire
+        }
+    }
+}
+
+fn retention_from_wire(wire: &Value) -> Option<Retention> {
+    match wire {
+        Value::Bool(true) => Some(Retention::NONE),
+        Value::Bool(false) => Some(Retention::ALL),
+        Value::Number(number) => {
+            Some(Retention { count: number.as_u64(), age_seconds: None })
+        }
+        Value::Object(members) => Some(Retention {
+            count: members.get("count").and_then(as_number),
+            age_seconds: members.get("age").and_then(as_number),
+        }),
+        _ => None,
+    }
+}
+
+fn as_number(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(number) => number.as_u64().or_else(|| {
+            let float = number.as_f64()?;
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
+            (float >= 0.0 && float < 9e15).then_some(float as u64)
+        }),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exponential_backoff_doubles_from_the_base() {
+        let backoff = Backoff::exponential(Duration::from_secs(1));
+        let pauses: Vec<_> = (1..=4).map(|made| backoff.pause(made).as_secs()).collect();
+        assert_eq!(pauses, [1, 2, 4, 8]);
+    }
+
+    #[test]
+    fn jitter_takes_only_its_share_of_the_pause() {
+        let backoff = Backoff::fixed(Duration::from_secs(10)).with_jitter(0.5);
+        assert_eq!(backoff.pause_with(1, 0.0), Duration::from_secs(5));
+        assert_eq!(backoff.pause_with(1, 0.5), Duration::from_millis(7500));
+    }
+
+    #[test]
+    fn backoff_never_passes_its_cap() {
+        let backoff = Backoff::exponential(Duration::from_secs(3600));
+        assert_eq!(backoff.pause(200), BACKOFF_MAX);
+    }
+
+    #[test]
+    fn options_survive_the_wire() {
+        let options = JobOptions { delay_ms: 5, keep_logs: Some(3), ..JobOptions::default() };
+        let back = JobOptions::from_wire(options.to_wire(Some("mat_1"))).unwrap();
+        assert_eq!(back, options);
+    }
+
+    #[test]
+    fn members_of_other_clients_are_kept() {
+        let wire = serde_json::json!({ "attempts": "2", "tm": "00-abc", "backoff": 500 });
+        let options = JobOptions::from_wire(wire).unwrap();
+        assert_eq!(options.attempts, 2);
+        assert_eq!(options.backoff, Some(Backoff::fixed(Duration::from_millis(500))));
+        assert_eq!(options.to_wire(None)["tm"], "00-abc");
+    }
+
+    #[test]
+    fn an_unknown_backoff_is_named_in_the_error() {
+        let wire = serde_json::json!({ "backoff": { "type": "lunar" } });
+        assert!(JobOptions::from_wire(wire).unwrap_err().contains("lunar"));
+    }
+}

@@ -1,0 +1,110 @@
+//! The worker as values and steps, and the plain driver over them.
+//!
+//! The steps have no tasks of their own: `claim`, `run` (panic caught, deadline, cancellation),
+//! `classify`, `settle`, `renew`, `sweep`. The plain driver calls them with tokio alone; a
+//! supervision tree may call the same ones. No decision is written twice.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use crate::backend::Backend;
+use crate::error::Result;
+use crate::event::Position;
+use crate::job::{ClaimedJob, JobId, Payload, Token};
+use crate::outcome::{Failure, JobError};
+
+/// Does the work of one kind of job.
+///
+/// A run may happen more than once for the same job (at-least-once): effects outside must be
+/// fenced or idempotent.
+#[async_trait]
+pub trait Processor: Send + Sync + 'static {
+    /// Does the work and returns the result as JSON.
+    ///
+    /// # Errors
+    /// The error says what happens to the job next.
+    async fn run(&self, job: &ClaimedJob, context: &JobContext) -> Result<Payload, JobError>;
+
+    /// Tells the domain that the job fails for good; called inside the lock, before the store is
+    /// told, by whoever decides it: after the last attempt, a poison job, an expired one, a
+    /// cancelled one. May be called more than once for the same job.
+    ///
+    /// # Errors
+    /// An error leaves the job as it is: it is tried again later.
+    async fn failed_for_good(&self, job: &ClaimedJob, failure: &Failure) -> Result<(), JobError> {
+        let _ = (job, failure);
+        Ok(())
+    }
+}
+
+/// What a handler may ask and tell while it runs one job.
+#[derive(Clone)]
+pub struct JobContext {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) id: JobId,
+    pub(crate) token: Token,
+    pub(crate) stop: watch::Receiver<Option<Stop>>,
+    pub(crate) observer: Arc<dyn ProgressObserver>,
+}
+
+/// Why a run should stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Someone cancelled the job.
+    Cancelled,
+    /// The lock was lost: the result will not count.
+    LockLost,
+    /// The process shuts down and its grace is over.
+    Shutdown,
+    /// The run took longer than the job may.
+    Deadline,
+}
+
+/// Hears of progress in this process, before it comes back on the event stream.
+pub trait ProgressObserver: Send + Sync {
+    /// A handler's progress was stored at this position.
+    fn progressed(&self, job: &JobId, progress: &Payload, version: Position);
+}
+
+impl JobContext {
+    /// Stores progress, any JSON; 0 to 100 for this product's jobs.
+    ///
+    /// # Errors
+    /// When the store does not answer; a handler may ignore it.
+    pub async fn progress(&self, progress: Payload) -> Result<Position> {
+        let version = self.backend.progress(&self.id, progress.clone()).await?;
+        self.observer.progressed(&self.id, &progress, version);
+        Ok(version)
+    }
+
+    /// Appends a row to the job's log.
+    ///
+    /// # Errors
+    /// When the store does not answer; a handler may ignore it.
+    pub async fn log(&self, row: &str) -> Result<()> {
+        self.backend.log(&self.id, row, None).await
+    }
+
+    /// Returns the token that proves the ownership of this run.
+    #[must_use]
+    pub fn token(&self) -> &Token {
+        &self.token
+    }
+
+    /// Returns why the run should stop, if it should.
+    #[must_use]
+    pub fn stop_reason(&self) -> Option<Stop> {
+        *self.stop.borrow()
+    }
+
+    /// Completes when the run should stop.
+    pub async fn stopped(&self) -> Stop {
+        let mut stop = self.stop.clone();
+        match stop.wait_for(Option::is_some).await {
+            Ok(reason) => reason.unwrap_or(Stop::Shutdown),
+            Err(_) => Stop::Shutdown,
+        }
+    }
+}
