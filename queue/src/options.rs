@@ -275,9 +275,7 @@ fn retention_from_wire(wire: &Value) -> Option<Retention> {
     match wire {
         Value::Bool(true) => Some(Retention::NONE),
         Value::Bool(false) => Some(Retention::ALL),
-        Value::Number(number) => {
-            Some(Retention { count: number.as_u64(), age_seconds: None })
-        }
+        Value::Number(number) => Some(Retention { count: number.as_u64(), age_seconds: None }),
         Value::Object(members) => Some(Retention {
             count: members.get("count").and_then(as_number),
             age_seconds: members.get("age").and_then(as_number),
