@@ -50,6 +50,8 @@ mod inspect;
 mod locks;
 #[path = "conformance/pause.rs"]
 mod pause;
+#[path = "conformance/random.rs"]
+mod random;
 #[path = "conformance/retention.rs"]
 mod retention;
 #[path = "conformance/settle.rs"]
@@ -62,3 +64,5 @@ mod store;
 mod submit;
 #[path = "conformance/wait.rs"]
 mod wait;
+#[path = "conformance/worker.rs"]
+mod worker;
