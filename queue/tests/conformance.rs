@@ -27,6 +27,8 @@ macro_rules! on_both_stores {
     };
 }
 
+#[path = "conformance/flaky.rs"]
+mod flaky;
 #[path = "conformance/redis_server.rs"]
 mod redis_server;
 #[path = "conformance/world.rs"]

@@ -10,11 +10,13 @@ use oxherd_queue::job::ClaimedJob;
 use oxherd_queue::queue::End;
 use oxherd_queue::worker::{Handlers, JobContext, Processor, Stop, Worker, WorkerOptions};
 use oxherd_queue::{
-    Backoff, Failure, JobError, JobId, JobOptions, JobState, NewJob, Payload, Position, Queue,
+    Backend, Backoff, Failure, JobError, JobId, JobOptions, JobState, NewJob, Payload, Position,
+    Queue,
 };
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::flaky::Flaky;
 use crate::world::{World, job};
 
 on_both_stores!(
@@ -34,6 +36,8 @@ on_both_stores!(
     a_shutdown_lets_jobs_end_within_the_grace,
     a_shutdown_hands_back_what_does_not_end,
     progress_is_stored_and_heard,
+    outcomes_wait_for_a_store_that_is_away,
+    unanswered_calls_lose_no_job,
 );
 
 const SOON: Duration = Duration::from_secs(10);
@@ -58,7 +62,11 @@ struct Running {
 
 impl Running {
     fn start(world: &World, options: WorkerOptions, handlers: Handlers) -> Self {
-        let worker = Worker::new(Arc::clone(&world.queue), options).unwrap();
+        Self::start_on(Arc::clone(&world.queue), options, handlers)
+    }
+
+    fn start_on(queue: Arc<dyn Backend>, options: WorkerOptions, handlers: Handlers) -> Self {
+        let worker = Worker::new(queue, options).unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(worker.run(handlers, async {
             let _ = stopped.await;
@@ -458,4 +466,42 @@ async fn progress_is_stored_and_heard(world: World) {
     assert_eq!(heard[0].0, format!("{id} 50"));
     assert_eq!(world.job(&id).await.progress, Some(Payload::encode(&50).unwrap()));
     assert_eq!(world.queue.logs(&id, 0, 10).await.unwrap().0, ["half"]);
+}
+
+async fn outcomes_wait_for_a_store_that_is_away(world: World) {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let flaky = Arc::new(Flaky::new(Arc::clone(&world.queue)));
+    let handlers = Handlers::new().with_fn("a", {
+        let (runs, flaky) = (Arc::clone(&runs), Arc::clone(&flaky));
+        move |_: Payloadless, _| {
+            runs.fetch_add(1, Ordering::SeqCst);
+            flaky.refuse(4);
+            async { Ok(()) }
+        }
+    });
+    let id = world.add("a").await;
+
+    let worker = Running::start_on(Arc::clone(&flaky) as _, quick(1), handlers);
+
+    assert!(matches!(end_of(&world, &id).await, End::Completed(_)));
+    worker.stop().await;
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
+    assert_eq!(world.job(&id).await.stalled_count, 0);
+}
+
+async fn unanswered_calls_lose_no_job(world: World) {
+    let flaky = Arc::new(Flaky::new(Arc::clone(&world.queue)));
+    let handlers = Handlers::new().with_fn("a", |_: Payloadless, _| async { Ok(()) });
+    world.queue.add((0..50).map(|_| job("a")).collect()).await.unwrap();
+    flaky.leave_unanswered(1);
+
+    let worker = Running::start_on(Arc::clone(&flaky) as _, quick(4), handlers);
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        flaky.leave_unanswered(1);
+        world.queue.add((0..10).map(|_| job("a")).collect()).await.unwrap();
+    }
+
+    until("all complete", async || world.queue.counts().await.unwrap()["completed"] == 100).await;
+    worker.stop().await;
 }
