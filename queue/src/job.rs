@@ -72,9 +72,27 @@ pub struct JobId(Arc<str>);
 
 /// Names of BullMQ's queue-level keys: a job with such an id would overwrite the queue.
 const RESERVED: [&str; 21] = [
-    "active", "wait", "waiting-children", "paused", "id", "delayed", "prioritized",
-    "stalled-check", "completed", "failed", "stalled", "repeat", "limiter", "meta", "events", "pc",
-    "marker", "de", "dn", "delay", "priority",
+    "active",
+    "wait",
+    "waiting-children",
+    "paused",
+    "id",
+    "delayed",
+    "prioritized",
+    "stalled-check",
+    "completed",
+    "failed",
+    "stalled",
+    "repeat",
+    "limiter",
+    "meta",
+    "events",
+    "pc",
+    "marker",
+    "de",
+    "dn",
+    "delay",
+    "priority",
 ];
 
 impl JobId {
@@ -88,9 +106,8 @@ impl JobId {
     /// three-part form), for the names of the queue's own keys, and for empty or overlong text.
     pub fn custom(id: impl Into<Arc<str>>) -> Result<Self, QueueError> {
         let id = id.into();
-        let refuse = |why: &str| {
-            Err(QueueError::Invalid { what: "job id", why: format!("{id:?} {why}") })
-        };
+        let refuse =
+            |why: &str| Err(QueueError::Invalid { what: "job id", why: format!("{id:?} {why}") });
         if id.is_empty() || id.len() > Self::LENGTH_MAX {
             return refuse("must have 1 to 255 bytes");
         }
@@ -163,8 +180,13 @@ pub enum JobState {
 impl JobState {
     /// All states, in the order of a job's life.
     pub const ALL: [Self; 7] = [
-        Self::Waiting, Self::Prioritized, Self::Delayed, Self::Active, Self::WaitingChildren,
-        Self::Completed, Self::Failed,
+        Self::Waiting,
+        Self::Prioritized,
+        Self::Delayed,
+        Self::Active,
+        Self::WaitingChildren,
+        Self::Completed,
+        Self::Failed,
     ];
 
     /// Returns BullMQ's word for the state.

@@ -275,9 +275,7 @@ fn retention_from_wire(wire: &Value) -> Option<Retention> {
     match wire {
         Value::Bool(true) => Some(Retention::NONE),
         Value::Bool(false) => Some(Retention::ALL),
-        Value::Number(number) => {
-            Some(Retention { count: number.as_u64(), age_seconds: None })
-        }
+        Value::Number(number) => Some(Retention { count: number.as_u64(), age_seconds: None }),
         Value::Object(members) => Some(Retention {
             count: members.get("count").and_then(as_number),
             age_seconds: members.get("age").and_then(as_number),
@@ -291,7 +289,7 @@ fn as_number(value: &Value) -> Option<u64> {
         Value::Number(number) => number.as_u64().or_else(|| {
             let float = number.as_f64()?;
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
-            (float >= 0.0 && float < 9e15).then_some(float as u64)
+            (0.0..9e15).contains(&float).then_some(float as u64)
         }),
         Value::String(text) => text.parse().ok(),
         _ => None,

@@ -4,16 +4,42 @@
 //! `classify`, `settle`, `renew`, `sweep`. The plain driver calls them with tokio alone; a
 //! supervision tree may call the same ones. No decision is written twice.
 
+pub mod options;
+
+pub mod admit;
+pub mod classify;
+pub mod finish;
+pub mod locks;
+pub mod run;
+pub mod settle;
+pub mod sweep;
+
+mod attempt;
+pub mod driver;
+pub mod handlers;
+mod turn;
+mod upkeep;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::sync::watch;
 
 use crate::backend::Backend;
 use crate::error::Result;
 use crate::event::Position;
 use crate::job::{ClaimedJob, JobId, Payload, Token};
 use crate::outcome::{Failure, JobError};
+
+pub use admit::{Admission, admit, runs_alone};
+pub use classify::{Decision, classify, fail_for_good};
+pub use driver::Worker;
+pub use finish::finish_for_good;
+pub use handlers::Handlers;
+pub use locks::{HeldLocks, renew_all};
+pub use options::WorkerOptions;
+pub use run::{RunEnd, StopSender, run_control, run_job};
+pub use settle::settle_until_told;
+pub use sweep::sweep;
 
 /// Does the work of one kind of job.
 ///
@@ -45,7 +71,8 @@ pub struct JobContext {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) id: JobId,
     pub(crate) token: Token,
-    pub(crate) stop: watch::Receiver<Option<Stop>>,
+    pub(crate) keep_logs: Option<u64>,
+    pub(crate) stop: StopSender,
     pub(crate) observer: Arc<dyn ProgressObserver>,
 }
 
@@ -63,12 +90,24 @@ pub enum Stop {
 }
 
 /// Hears of progress in this process, before it comes back on the event stream.
+///
+/// `()` is the one that does not listen.
 pub trait ProgressObserver: Send + Sync {
     /// A handler's progress was stored at this position.
     fn progressed(&self, job: &JobId, progress: &Payload, version: Position);
 }
 
+impl ProgressObserver for () {
+    fn progressed(&self, _: &JobId, _: &Payload, _: Position) {}
+}
+
 impl JobContext {
+    /// Returns the id of the job.
+    #[must_use]
+    pub fn id(&self) -> &JobId {
+        &self.id
+    }
+
     /// Stores progress, any JSON; 0 to 100 for this product's jobs.
     ///
     /// # Errors
@@ -79,12 +118,12 @@ impl JobContext {
         Ok(version)
     }
 
-    /// Appends a row to the job's log.
+    /// Appends a row to the job's log, keeping as many of the newest as the producer wants.
     ///
     /// # Errors
     /// When the store does not answer; a handler may ignore it.
     pub async fn log(&self, row: &str) -> Result<()> {
-        self.backend.log(&self.id, row, None).await
+        self.backend.log(&self.id, row, self.keep_logs).await
     }
 
     /// Returns the token that proves the ownership of this run.
@@ -96,15 +135,44 @@ impl JobContext {
     /// Returns why the run should stop, if it should.
     #[must_use]
     pub fn stop_reason(&self) -> Option<Stop> {
-        *self.stop.borrow()
+        self.stop.reason()
     }
 
     /// Completes when the run should stop.
     pub async fn stopped(&self) -> Stop {
-        let mut stop = self.stop.clone();
-        match stop.wait_for(Option::is_some).await {
-            Ok(reason) => reason.unwrap_or(Stop::Shutdown),
-            Err(_) => Stop::Shutdown,
-        }
+        self.stop.stopped().await
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use crate::event::Position;
+    use crate::job::{ClaimedJob, Job, JobId, Payload, Token};
+    use crate::options::JobOptions;
+
+    /// A job as a claim returns it: started once, no attempt used.
+    pub(crate) fn claimed(id: &str) -> ClaimedJob {
+        let job = Job {
+            id: JobId::from_store(id),
+            name: "work".to_owned(),
+            data: Payload::null(),
+            options: JobOptions::default(),
+            timestamp_ms: 1_000,
+            delay_ms: 0,
+            priority: 0,
+            attempts_started: 1,
+            attempts_made: 0,
+            stalled_count: 0,
+            processed_on_ms: Some(1_000),
+            processed_by: None,
+            finished_on_ms: None,
+            progress: None,
+            result: None,
+            failed_reason: None,
+            stack_trace: Vec::new(),
+            deferred_failure: None,
+        };
+        let version = Position { ms: 1_000, seq: 0 };
+        ClaimedJob { job, token: Token::unique(), version, unreadable: None }
     }
 }

@@ -1,0 +1,1 @@
+//! The local author: extractive, deterministic, needs no key.
