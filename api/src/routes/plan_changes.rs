@@ -149,7 +149,7 @@ pub(crate) async fn delete_plan(
     Path(id): Path<String>,
 ) -> ApiResult {
     let id = plan_id(&id)?;
-    let deleted = api.parts.ports.catalog.delete_plan(&user, &id).await?;
+    let deleted = api.parts.ports.catalog.delete_plan(&user, &id, api.now_ms()).await?;
     clean_up(&api, &user, id.as_str(), &deleted.ok_or_else(not_found)?).await;
     Ok(reply::data(&json!({ "type": "hard" })))
 }
