@@ -27,6 +27,8 @@ macro_rules! on_both_stores {
     };
 }
 
+#[path = "conformance/flaky.rs"]
+mod flaky;
 #[path = "conformance/redis_server.rs"]
 mod redis_server;
 #[path = "conformance/world.rs"]
@@ -36,9 +38,33 @@ mod world;
 mod add;
 #[path = "conformance/cancel.rs"]
 mod cancel;
+#[path = "conformance/change.rs"]
+mod change;
 #[path = "conformance/claim.rs"]
 mod claim;
 #[path = "conformance/delay.rs"]
 mod delay;
+#[path = "conformance/events.rs"]
+mod events;
+#[path = "conformance/inspect.rs"]
+mod inspect;
+#[path = "conformance/locks.rs"]
+mod locks;
+#[path = "conformance/pause.rs"]
+mod pause;
+#[path = "conformance/random.rs"]
+mod random;
+#[path = "conformance/retention.rs"]
+mod retention;
 #[path = "conformance/settle.rs"]
 mod settle;
+#[path = "conformance/status.rs"]
+mod status;
+#[path = "conformance/store.rs"]
+mod store;
+#[path = "conformance/submit.rs"]
+mod submit;
+#[path = "conformance/wait.rs"]
+mod wait;
+#[path = "conformance/worker.rs"]
+mod worker;

@@ -1,7 +1,7 @@
 //! Materials and plans: the rules of the product and its use cases, over ports.
 //!
 //! # Layout, in reading order
-//! * [`id`], [`error`], [`language`]: the values that everything uses.
+//! * [`id`], [`error`], [`language`], [`keyword`]: the values that everything uses.
 //! * [`material`], [`upload`], [`plan`]: the entities, their states and what they may do.
 //! * [`document`], [`outline`], [`chunk`], [`bundle`]: from parsed text to what is kept of it.
 //! * [`author`], [`requirements`], [`schedule`], [`retrieve`]: from chunks to a plan with dates.
@@ -18,6 +18,7 @@ pub mod document;
 pub mod error;
 pub mod generate_plan;
 pub mod id;
+pub mod keyword;
 pub mod language;
 pub mod material;
 pub mod outline;
