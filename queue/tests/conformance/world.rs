@@ -69,6 +69,17 @@ impl World {
         Some(Self { kind, store, queue, clock, _folder: folder })
     }
 
+    /// The same store with another queue.
+    pub(crate) async fn with_queue(&self, name: &str) -> Self {
+        Self {
+            kind: self.kind,
+            store: Arc::clone(&self.store),
+            queue: self.store.queue(name).await.unwrap(),
+            clock: Arc::clone(&self.clock),
+            _folder: None,
+        }
+    }
+
     /// Lets time pass: really on Redis, whose clock is its own.
     pub(crate) async fn pass(&self, time: Duration) {
         match self.kind {
