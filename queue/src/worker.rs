@@ -4,14 +4,21 @@
 //! `classify`, `settle`, `renew`, `sweep`. The plain driver calls them with tokio alone; a
 //! supervision tree may call the same ones. No decision is written twice.
 
+pub mod options;
+
 pub mod admit;
 pub mod classify;
 pub mod finish;
 pub mod locks;
-pub mod options;
 pub mod run;
 pub mod settle;
 pub mod sweep;
+
+mod attempt;
+pub mod driver;
+pub mod handlers;
+mod turn;
+mod upkeep;
 
 use std::sync::Arc;
 
@@ -25,7 +32,9 @@ use crate::outcome::{Failure, JobError};
 
 pub use admit::{Admission, admit, runs_alone};
 pub use classify::{Decision, classify, fail_for_good};
+pub use driver::Worker;
 pub use finish::finish_for_good;
+pub use handlers::Handlers;
 pub use locks::{HeldLocks, renew_all};
 pub use options::WorkerOptions;
 pub use run::{RunEnd, StopSender, run_control, run_job};

@@ -186,4 +186,6 @@ pub mod jobs {
     pub const MATERIAL_QUEUE: &str = "material-processing";
     /// The job that processes a material.
     pub const MATERIAL_JOB: &str = "process-material";
+    /// The most unfinished runs of one user in the queues; the rest wait in the outbox.
+    pub const IN_QUEUE_MAX: u32 = 16;
 }

@@ -1,10 +1,10 @@
 //! Materials and plans: the rules of the product and its use cases, over ports.
 //!
 //! # Layout, in reading order
-//! * [`id`], [`error`], [`language`]: the values that everything uses.
+//! * [`id`], [`error`], [`language`], [`keyword`]: the values that everything uses.
 //! * [`material`], [`upload`], [`plan`]: the entities, their states and what they may do.
 //! * [`document`], [`outline`], [`chunk`], [`bundle`]: from parsed text to what is kept of it.
-//! * [`author`], [`schedule`], [`retrieve`]: from chunks to a plan with dates.
+//! * [`author`], [`requirements`], [`schedule`], [`retrieve`]: from chunks to a plan with dates.
 //! * [`ports`]: what the outside world must offer.
 //! * [`accept`], [`process_material`], [`generate_plan`]: the use cases.
 //!
@@ -18,12 +18,14 @@ pub mod document;
 pub mod error;
 pub mod generate_plan;
 pub mod id;
+pub mod keyword;
 pub mod language;
 pub mod material;
 pub mod outline;
 pub mod plan;
 pub mod ports;
 pub mod process_material;
+pub mod requirements;
 pub mod retrieve;
 pub mod schedule;
 pub mod upload;

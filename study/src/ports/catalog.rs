@@ -40,8 +40,9 @@ pub trait Acceptance: Send + Sync {
     /// Frees a key that is in flight, after an error.
     async fn release(&self, key: &IdempotencyKey) -> Result<()>;
 
-    /// Returns how much waits in the outbox.
-    async fn outbox_pressure(&self) -> Result<OutboxPressure>;
+    /// Returns how much waits in the outbox although fairness would let it pass, with the measure
+    /// of [`Outbox::next_rows`].
+    async fn outbox_pressure(&self, in_queue_max: u32) -> Result<OutboxPressure>;
 
     /// Returns the id of this installation, made when the catalog was.
     async fn installation(&self) -> Result<String>;
@@ -55,7 +56,8 @@ pub trait Acceptance: Send + Sync {
 pub struct OutboxPressure {
     /// Rows that fairness would let pass now.
     pub rows: u64,
-    /// When the oldest of them was written, milliseconds since the epoch.
+    /// Since when the first of them could have been relayed (written, and its user's turn),
+    /// milliseconds since the epoch.
     pub oldest_ms: Option<u64>,
 }
 
@@ -138,7 +140,12 @@ pub trait Library: Send + Sync {
     ) -> Result<Option<Session>>;
 
     /// Deletes a plan, and the materials that were kept for it alone.
-    async fn delete_plan(&self, user: &UserId, id: &PlanId) -> Result<Option<Deleted>>;
+    async fn delete_plan(
+        &self,
+        user: &UserId,
+        id: &PlanId,
+        now_ms: u64,
+    ) -> Result<Option<Deleted>>;
 }
 
 /// Which materials to list.
@@ -202,6 +209,8 @@ pub struct Deleted {
     pub objects: Vec<String>,
     /// Whether the entity's job may still be alive.
     pub unsettled: bool,
+    /// What the deletion of a material did to the plans that waited for it.
+    pub effects: Effects,
 }
 
 /// A material that can be searched.
@@ -289,7 +298,8 @@ pub struct Published {
 /// The runs that process materials.
 #[async_trait]
 pub trait MaterialRuns: Send + Sync {
-    /// Takes the entity: epoch + 1, PROCESSING.
+    /// Takes the entity: epoch + 1, PROCESSING. A `generation` of 0, or one that was never asked
+    /// for, is a foreign producer's and means the current one.
     async fn begin_material(
         &self,
         user: &UserId,
@@ -329,7 +339,8 @@ pub trait MaterialRuns: Send + Sync {
 /// The runs that make plans.
 #[async_trait]
 pub trait PlanRuns: Send + Sync {
-    /// Takes the entity: epoch + 1, GENERATING.
+    /// Takes the entity: epoch + 1, GENERATING. A `generation` of 0, or one that was never asked
+    /// for, is a foreign producer's and means the current one.
     async fn begin_plan(
         &self,
         user: &UserId,
@@ -409,7 +420,8 @@ pub struct OutboxRow {
 #[async_trait]
 pub trait Outbox: Send + Sync {
     /// Returns the next rows to relay, round-robin over users, so that no user has more than
-    /// `in_queue_max` unfinished runs in the queues.
+    /// `in_queue_max` unfinished runs in the queues. Worth asking after every commit and after
+    /// every run that ended, because that lets the user's next one pass.
     async fn next_rows(&self, limit: usize, in_queue_max: u32) -> Result<Vec<OutboxRow>>;
 
     /// Marks rows as relayed: their runs are in the queue.

@@ -1,0 +1,305 @@
+//! The plain driver: one loop over the steps of a worker, with tokio alone.
+//!
+//! ```text
+//!        ┌─────────────── turn: settle + claim, one trip ───────────────┐
+//!        v                                                              │
+//!   claimed jobs ──> slots: admit, run, classify, finish ──> ended ─────┘
+//!        beside it: renewal of the locks, the sweep, a wait while there is nothing to claim
+//! ```
+//! Outcomes that are ready go together; no timer holds one back. Decides nothing about jobs.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use tokio::task::JoinSet;
+
+use crate::backend::{Backend, Claimed};
+use crate::clock::SystemClock;
+use crate::error::{QueueError, Result};
+use crate::job::ClaimedJob;
+use crate::worker::attempt::{Ended, Shared};
+use crate::worker::settle::jittered;
+use crate::worker::turn::TurnEnd;
+use crate::worker::upkeep::{renew_for_ever, sweep_for_ever};
+use crate::worker::{
+    Handlers, HeldLocks, JobContext, ProgressObserver, Stop, WorkerOptions, runs_alone,
+};
+
+/// Round trips under way at a time: while one waits for the disk, the next gathers.
+const TURNS_MAX: usize = 2;
+/// The longest wait for news, after which a claim is made anyhow.
+const WAIT_MAX: Duration = Duration::from_secs(10);
+/// The pauses between claims while the store is away.
+const AWAY_PAUSE: Duration = Duration::from_millis(100);
+const AWAY_PAUSE_MAX: Duration = Duration::from_secs(3);
+/// How long a shutdown waits for handlers and for the store after the grace.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// Runs the jobs of one queue.
+pub struct Worker {
+    backend: Arc<dyn Backend>,
+    options: WorkerOptions,
+    observer: Arc<dyn ProgressObserver>,
+}
+
+impl Worker {
+    /// Prepares a worker for a queue.
+    ///
+    /// # Errors
+    /// [`QueueError::Invalid`] when the options contradict each other.
+    pub fn new(backend: Arc<dyn Backend>, options: WorkerOptions) -> Result<Self> {
+        Ok(Self { backend, options: options.validated()?, observer: Arc::new(()) })
+    }
+
+    /// Lets someone hear of progress before it comes back on the event stream.
+    #[must_use]
+    pub fn with_observer(self, observer: Arc<dyn ProgressObserver>) -> Self {
+        Self { observer, ..self }
+    }
+
+    /// Runs jobs until `shutdown` completes; then the running ones have the grace to end, and
+    /// what is left goes back to the queue without using an attempt.
+    ///
+    /// While the store is away, it waits for it. A dropped call leaves its jobs to the stalled
+    /// sweep of other workers.
+    ///
+    /// # Errors
+    /// When the store answers that it will never work, as a closed one does.
+    pub async fn run(self, handlers: Handlers, shutdown: impl Future<Output = ()>) -> Result<()> {
+        let shared = Arc::new(Shared {
+            backend: self.backend,
+            handlers,
+            options: self.options,
+            clock: Arc::new(SystemClock),
+            observer: self.observer,
+            locks: HeldLocks::default(),
+        });
+        let mut upkeep = JoinSet::new();
+        upkeep.spawn(renew_for_ever(Arc::clone(&shared)));
+        upkeep.spawn(sweep_for_ever(Arc::clone(&shared)));
+        Driver::new(shared).drive(pin!(shutdown)).await
+    }
+}
+
+/// Whether the next claim may find something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Appetite {
+    /// Claim as soon as a slot is free.
+    Hungry,
+    /// The last claim got less than it asked for: claim after news.
+    Waiting,
+    /// Shutting down: claim nothing more.
+    Draining,
+}
+
+struct Driver {
+    shared: Arc<Shared>,
+    appetite: Appetite,
+    runs: JoinSet<Ended>,
+    ended: Vec<Ended>,
+    turns: FuturesUnordered<BoxFuture<'static, TurnEnd>>,
+    /// Slots promised to turns under way: outcomes being told, jobs asked for.
+    promised: usize,
+    claims: usize,
+    /// Jobs that may have killed their process: each runs while nothing else does.
+    alone: VecDeque<(ClaimedJob, JobContext)>,
+    alone_runs: bool,
+    news: Option<BoxFuture<'static, ()>>,
+    away_pause: Duration,
+}
+
+impl Driver {
+    fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            appetite: Appetite::Hungry,
+            runs: JoinSet::new(),
+            ended: Vec::new(),
+            turns: FuturesUnordered::new(),
+            promised: 0,
+            claims: 0,
+            alone: VecDeque::new(),
+            alone_runs: false,
+            news: None,
+            away_pause: AWAY_PAUSE,
+        }
+    }
+
+    async fn drive<S: Future<Output = ()>>(mut self, mut shutdown: Pin<&mut S>) -> Result<()> {
+        let grace = self.shared.options.grace;
+        let mut deadline = pin!(tokio::time::sleep(Duration::MAX));
+        let mut stopping = false;
+        loop {
+            self.start_what_can_start();
+            if self.is_done() {
+                return Ok(());
+            }
+            let draining = self.appetite == Appetite::Draining;
+            tokio::select! {
+                biased;
+                Some(ended) = self.runs.join_next() => self.take_ended(ended),
+                Some(turn) = self.turns.next() => self.take_turn(turn)?,
+                () = wait_for(&mut self.news) => self.appetite = Appetite::Hungry,
+                () = &mut shutdown, if !draining => {
+                    self.drain();
+                    deadline.as_mut().reset(tokio::time::Instant::now() + grace);
+                }
+                () = &mut deadline, if draining => {
+                    if stopping {
+                        tracing::warn!("{} jobs are left to the stalled sweep", self.unsettled());
+                        return Ok(());
+                    }
+                    stopping = true;
+                    self.shared.locks.stop_all(Stop::Shutdown);
+                    deadline.as_mut().reset(tokio::time::Instant::now() + LAST_WORDS);
+                }
+            }
+        }
+    }
+
+    fn start_what_can_start(&mut self) {
+        if self.runs.is_empty()
+            && self.claims == 0
+            && let Some((job, context)) = self.alone.pop_front()
+        {
+            self.alone_runs = true;
+            self.start(job, context);
+        }
+        self.start_turn();
+        let idle = self.appetite == Appetite::Waiting && self.free_slots() > 0;
+        if idle && self.news.is_none() {
+            let backend = Arc::clone(&self.shared.backend);
+            self.news = Some(Box::pin(async move { news(&*backend).await }));
+        }
+    }
+
+    /// Tells what ended and claims for every free slot, in one trip, if there is a reason to.
+    fn start_turn(&mut self) {
+        if self.turns.len() >= TURNS_MAX {
+            return;
+        }
+        let may_claim = match self.appetite {
+            Appetite::Hungry => true,
+            Appetite::Waiting => !self.ended.is_empty(),
+            Appetite::Draining => false,
+        };
+        let slots = self.free_slots() + self.ended.len();
+        let max = if may_claim && !self.is_alone() { slots } else { 0 };
+        if self.ended.is_empty() && (max == 0 || self.claims > 0) {
+            return;
+        }
+        let ended = std::mem::take(&mut self.ended);
+        self.promised += max.max(ended.len());
+        self.claims += usize::from(max > 0);
+        self.turns.push(Box::pin(Arc::clone(&self.shared).turn(ended, max)));
+    }
+
+    fn take_turn(&mut self, turn: TurnEnd) -> Result<()> {
+        self.promised -= turn.asked.max(turn.told);
+        self.claims -= usize::from(turn.asked > 0);
+        match turn.claimed {
+            Ok(claimed) => self.take_claimed(claimed, turn.asked),
+            Err(error) if error.is_transient() => self.store_is_away(&error),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn take_claimed(&mut self, claimed: Claimed, asked: usize) {
+        self.away_pause = AWAY_PAUSE;
+        if claimed.jobs.len() < asked && self.appetite == Appetite::Hungry {
+            self.appetite = Appetite::Waiting;
+        }
+        for job in claimed.jobs {
+            if self.appetite == Appetite::Draining {
+                self.ended.push(self.shared.hand_back(job));
+                continue;
+            }
+            let context = self.shared.hold(&job);
+            if runs_alone(&job.job) {
+                self.alone.push_back((job, context));
+            } else {
+                self.start(job, context);
+            }
+        }
+    }
+
+    fn start(&mut self, job: ClaimedJob, context: JobContext) {
+        self.runs.spawn(Arc::clone(&self.shared).attempt(job, context));
+    }
+
+    fn take_ended(&mut self, ended: std::result::Result<Ended, tokio::task::JoinError>) {
+        let mut next = Some(ended);
+        while let Some(ended) = next {
+            match ended {
+                Ok(ended) => self.ended.push(ended),
+                // Handlers' panics are caught: this one is the engine's own, and not to be hidden.
+                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                Err(_) => {}
+            }
+            next = self.runs.try_join_next();
+        }
+        self.alone_runs &= !self.runs.is_empty();
+    }
+
+    fn store_is_away(&mut self, error: &QueueError) {
+        tracing::warn!("claims pause: {error}");
+        let pause = jittered(self.away_pause);
+        self.away_pause = (self.away_pause * 2).min(AWAY_PAUSE_MAX);
+        if self.appetite == Appetite::Hungry {
+            self.appetite = Appetite::Waiting;
+            self.news = Some(Box::pin(tokio::time::sleep(pause)));
+        }
+    }
+
+    fn drain(&mut self) {
+        self.appetite = Appetite::Draining;
+        self.news = None;
+        for (job, _) in std::mem::take(&mut self.alone) {
+            self.ended.push(self.shared.hand_back(job));
+        }
+    }
+
+    fn free_slots(&self) -> usize {
+        let taken = self.runs.len() + self.ended.len() + self.promised + self.alone.len();
+        self.shared.options.concurrency.saturating_sub(taken)
+    }
+
+    fn is_alone(&self) -> bool {
+        self.alone_runs || !self.alone.is_empty()
+    }
+
+    fn unsettled(&self) -> usize {
+        self.shared.locks.len()
+    }
+
+    fn is_done(&self) -> bool {
+        self.appetite == Appetite::Draining
+            && self.runs.is_empty()
+            && self.ended.is_empty()
+            && self.turns.is_empty()
+    }
+}
+
+/// Completes when there may be something to claim.
+async fn news(backend: &dyn Backend) {
+    if let Err(error) = backend.wait(WAIT_MAX).await {
+        tracing::debug!("no news: {error}");
+        tokio::time::sleep(jittered(AWAY_PAUSE)).await;
+    }
+}
+
+/// Completes when the wait under way does, and clears it; never while there is none.
+async fn wait_for(news: &mut Option<BoxFuture<'static, ()>>) {
+    match news {
+        Some(waiting) => waiting.await,
+        None => std::future::pending().await,
+    }
+    *news = None;
+}
