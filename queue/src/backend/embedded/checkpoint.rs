@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::ended_jobs::{EndedKey, Graves};
 use super::encoding::Encode as _;
+use super::ended_jobs::{EndedKey, Graves};
 use super::job_body::Record;
 use super::machine::Machine;
 use super::operation::QueueNumber;
+use super::shared::locked;
 use super::slots::NewPayload;
 use super::tables::{self, FinishedRow};
-use super::shared::locked;
 
 /// The time that the steps in one transaction may take.
 const STEP_TIME: Duration = Duration::from_micros(1000);
@@ -221,7 +221,6 @@ impl Checkpoint {
         // The next try is due as soon as the pause is over.
         self.journal_bytes += JOURNAL_BYTES.max(self.snapshot_bytes);
     }
-
 }
 
 /// How many rows a step writes between two looks at the time.

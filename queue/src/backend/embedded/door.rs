@@ -81,7 +81,8 @@ impl Door {
         T: Send + 'static,
         F: FnMut(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        self.ask(name, |reply| Request::Write(Box::new(Write { write, written: None, reply }))).await
+        self.ask(name, |reply| Request::Write(Box::new(Write { write, written: None, reply })))
+            .await
     }
 
     /// Writes out what is buffered and closes the files.
@@ -133,8 +134,10 @@ impl WriterThread {
             problem: format!("cannot start the thread of the queue's store: {error}"),
             fix: "raise the limit of threads and open files".to_owned(),
         };
-        let timer =
-            tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(unusable)?;
+        let timer = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(unusable)?;
         let (sender, receiver) = mpsc::channel(REQUESTS_MAX);
         let thread = std::thread::Builder::new()
             .name("queue-writer".to_owned())

@@ -58,12 +58,11 @@ impl Found {
     fn complete(self, connection: &Connection) -> rusqlite::Result<Option<JobSnapshot>> {
         Ok(match self {
             Self::Live(snapshot) => Some(snapshot),
-            Self::LiveWithout(mut snapshot, serial) => {
-                tables::read_payload(connection, serial)?.map(|data| {
+            Self::LiveWithout(mut snapshot, serial) => tables::read_payload(connection, serial)?
+                .map(|data| {
                     snapshot.job.data = Payload::from_store(data);
                     snapshot
-                })
-            }
+                }),
             Self::Ended(record) => {
                 let data = match &record.body.data {
                     Some(data) => Some(data.clone()),

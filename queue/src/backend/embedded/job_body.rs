@@ -9,9 +9,7 @@ use serde_json::{Map, Value};
 use crate::job::{Job, JobId, JobState, Payload, Token};
 use crate::options::{Backoff, BackoffKind, JobOptions, Retention};
 
-use super::encoding::{
-    Decode, Encode, Input, Malformed, encoded_enum, encoded_struct, put_bytes,
-};
+use super::encoding::{Decode, Encode, Input, Malformed, encoded_enum, encoded_struct, put_bytes};
 
 /// What a living and an ended job have in common.
 #[derive(Debug, Clone)]
@@ -50,13 +48,7 @@ pub(super) struct History {
     pub(super) deferred_failure: Option<Arc<str>>,
 }
 
-encoded_struct!(History {
-    processed_by,
-    progress,
-    failed_reason,
-    stack_trace,
-    deferred_failure,
-});
+encoded_struct!(History { processed_by, progress, failed_reason, stack_trace, deferred_failure });
 
 impl JobBody {
     pub(super) fn history_mut(&mut self) -> &mut History {

@@ -18,10 +18,8 @@ pub(super) struct LockFile {
 impl LockFile {
     /// Takes the lock; the operating system gives it back when the process ends.
     pub(super) fn take(path: &Path) -> Result<Self> {
-        let unusable = |problem: String, fix: &str| QueueError::Unusable {
-            problem,
-            fix: fix.to_owned(),
-        };
+        let unusable =
+            |problem: String, fix: &str| QueueError::Unusable { problem, fix: fix.to_owned() };
         let file = OpenOptions::new()
             .read(true)
             .write(true)

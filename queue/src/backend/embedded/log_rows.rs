@@ -38,9 +38,8 @@ pub(super) fn read(
     limit: u64,
 ) -> rusqlite::Result<(Vec<String>, u64)> {
     let job = job.cast_signed();
-    let mut rows = connection.prepare_cached(
-        "SELECT text FROM log WHERE job = ?1 ORDER BY row LIMIT ?2 OFFSET ?3",
-    )?;
+    let mut rows = connection
+        .prepare_cached("SELECT text FROM log WHERE job = ?1 ORDER BY row LIMIT ?2 OFFSET ?3")?;
     let bound = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let rows = rows
         .query_map(params![job, bound(limit), bound(skip)], |row| row.get(0))?

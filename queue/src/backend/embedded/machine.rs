@@ -9,8 +9,8 @@ use std::sync::Arc;
 use crate::event::Position;
 use crate::job::JobId;
 
-use super::ended_jobs::Graves;
 use super::encoding::{Decode as _, Encode, Input, Malformed, encoded_struct};
+use super::ended_jobs::Graves;
 use super::event_ring::EventRing;
 use super::job_body::{LiveJob, Place};
 use super::operation::{Operation, Outcome, QueueNumber, Stamped};
@@ -201,7 +201,15 @@ struct Head {
 }
 
 encoded_struct!(Head {
-    name, paused, last_id, back, front, swept_until_ms, last_ms, last_seq, graves,
+    name,
+    paused,
+    last_id,
+    back,
+    front,
+    swept_until_ms,
+    last_ms,
+    last_seq,
+    graves,
 });
 
 impl Head {

@@ -114,8 +114,14 @@ impl QueueState {
     pub(super) fn admit(&mut self, body: JobBody, now_ms: u64) -> Slot {
         let id = body.id.clone();
         let place = Place::Active { order: 0 };
-        let job =
-            LiveJob { body, place, since_ms: now_ms, hold: None, cancel_requested: false, epoch: 0 };
+        let job = LiveJob {
+            body,
+            place,
+            since_ms: now_ms,
+            hold: None,
+            cancel_requested: false,
+            epoch: 0,
+        };
         let slot = self.live.insert(job);
         self.index.insert(id, Standing::Live(slot));
         slot

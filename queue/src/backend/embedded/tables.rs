@@ -80,7 +80,9 @@ pub(super) fn open_in_memory() -> Result<Connection> {
 pub(super) fn open_reader(path: &Path) -> Result<Connection> {
     let connection = Connection::open(path).map_err(|error| unusable(path, &error))?;
     connection
-        .execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -2048; PRAGMA busy_timeout = 2000;")
+        .execute_batch(
+            "PRAGMA query_only = ON; PRAGMA cache_size = -2048; PRAGMA busy_timeout = 2000;",
+        )
         .map_err(|error| unusable(path, &error))?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
@@ -229,7 +231,8 @@ pub(super) fn trim_snapshots(
     number: u64,
     parts: u32,
 ) -> rusqlite::Result<bool> {
-    let mut find = connection.prepare_cached("SELECT part FROM snapshot WHERE number <> ?1 LIMIT ?2")?;
+    let mut find =
+        connection.prepare_cached("SELECT part FROM snapshot WHERE number <> ?1 LIMIT ?2")?;
     let found = find.query_map(params![number.cast_signed(), parts], |row| row.get::<_, i64>(0))?;
     let found = found.collect::<rusqlite::Result<Vec<_>>>()?;
     for part in &found {

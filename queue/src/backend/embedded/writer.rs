@@ -176,8 +176,7 @@ impl Writer {
                 Request::Close(reply) => return (group, Some(reply)),
                 Request::Write(write) => group.writes.push(write),
                 Request::Operate { stamped, log_row, reply } => {
-                    let prepared =
-                        prepare(&machine, connection.as_ref(), stamped, log_row, reply);
+                    let prepared = prepare(&machine, connection.as_ref(), stamped, log_row, reply);
                     if let Some(change) = prepared {
                         change.stamped.encode(&mut self.buffer);
                         group.operations.push(change);
