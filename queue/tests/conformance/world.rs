@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use oxherd_queue::backend::redis::{RedisOptions, RedisStore};
 use oxherd_queue::backend::{Added, Claim, Claimed, ListQuery, Turn};
 use oxherd_queue::clock::{Clock, SystemClock};
 use oxherd_queue::job::{ClaimedJob, JobSnapshot, Token};
@@ -284,7 +285,9 @@ async fn open_embedded(
 }
 
 async fn open_redis() -> Option<Arc<dyn Store>> {
-    let _url = crate::redis_server::url()?;
-    println!("SKIPPED: the Redis store is not wired into this suite yet");
-    None
+    static OPENED: AtomicU64 = AtomicU64::new(0);
+    let mut options = RedisOptions::new(crate::redis_server::url()?);
+    options.prefix = format!("case{}", OPENED.fetch_add(1, Ordering::SeqCst));
+    let store = RedisStore::connect(options, Arc::new(SystemClock)).await.unwrap();
+    Some(store as Arc<dyn Store>)
 }
