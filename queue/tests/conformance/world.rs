@@ -70,6 +70,17 @@ impl World {
         Some(Self { kind, store, queue, clock, _folder: folder })
     }
 
+    /// The same store with another queue.
+    pub(crate) async fn with_queue(&self, name: &str) -> Self {
+        Self {
+            kind: self.kind,
+            store: Arc::clone(&self.store),
+            queue: self.store.queue(name).await.unwrap(),
+            clock: Arc::clone(&self.clock),
+            _folder: None,
+        }
+    }
+
     /// Lets time pass: really on Redis, whose clock is its own.
     pub(crate) async fn pass(&self, time: Duration) {
         match self.kind {
@@ -177,7 +188,15 @@ impl World {
 
     /// Returns all events after a position.
     pub(crate) async fn events_after(&self, after: Position) -> Vec<Event> {
-        self.queue.events(after, 100_000, Duration::ZERO).await.unwrap().events
+        let mut events: Vec<Event> = Vec::new();
+        loop {
+            let from = events.last().map_or(after, |event| event.position);
+            let page = self.queue.events(from, 10_000, Duration::ZERO).await.unwrap().events;
+            if page.is_empty() {
+                return events;
+            }
+            events.extend(page);
+        }
     }
 
     /// Returns all events as words: `completed 3`.

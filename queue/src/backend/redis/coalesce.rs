@@ -90,7 +90,11 @@ async fn serve(keys: Arc<QueueKeys>, link: Arc<Link>, mut requests: mpsc::Receiv
 }
 
 /// Gives every caller its part of the results: a failure reaches those whose jobs it left out.
-fn answer(batch: &mut Vec<Request>, sizes: &[usize], (added, error): (Vec<Added>, Option<QueueError>)) {
+fn answer(
+    batch: &mut Vec<Request>,
+    sizes: &[usize],
+    (added, error): (Vec<Added>, Option<QueueError>),
+) {
     let mut added = added.into_iter();
     for (request, size) in batch.drain(..).zip(sizes) {
         let part: Vec<Added> = added.by_ref().take(*size).collect();

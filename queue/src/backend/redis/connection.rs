@@ -133,7 +133,8 @@ impl Link {
         // Before the reply of EXEC come those of MULTI and of the queued commands.
         let skipped = pipeline.cmd_iter().count() + 1;
         let (number, mut connection) = self.connection(operation).await?;
-        let reply = timeout(REPLY_WAIT, connection.send_packed_commands(pipeline, skipped, 1)).await;
+        let reply =
+            timeout(REPLY_WAIT, connection.send_packed_commands(pipeline, skipped, 1)).await;
         let mut values = self.judge(operation, number, reply)?;
         match values.pop() {
             Some(Value::Array(replies)) => Ok(replies),
@@ -267,7 +268,9 @@ async fn prepare(dialer: &Dialer, time: &RedisTime) -> Result<Line> {
     line.connection
         .send_packed_commands(&loads, 0, count)
         .await
-        .and_then(|replies| replies.into_iter().try_for_each(|reply| reply.extract_error().map(drop)))
+        .and_then(|replies| {
+            replies.into_iter().try_for_each(|reply| reply.extract_error().map(drop))
+        })
         .map_err(|error| fault::from_redis(OPERATION, &error))?;
     time.measure(&mut line.connection)
         .await
@@ -385,12 +388,13 @@ impl Dedicated {
     ) -> Result<Value> {
         let unavailable = |cause: String| QueueError::Unavailable { operation, cause };
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut line = match idle {
-            Some(line) => line,
-            None => timeout(DIAL_WAIT, self.dialer.dial(Some(&self.name)))
-                .await
-                .map_err(|_| unavailable(format!("no answer within {} s", DIAL_WAIT.as_secs())))??,
-        };
+        let mut line =
+            match idle {
+                Some(line) => line,
+                None => timeout(DIAL_WAIT, self.dialer.dial(Some(&self.name))).await.map_err(
+                    |_| unavailable(format!("no answer within {} s", DIAL_WAIT.as_secs())),
+                )??,
+            };
         let reply = timeout(block + BLOCK_GRACE, line.connection.send_packed_command(command))
             .await
             .map_err(|_| unavailable("no reply to a blocking read".to_owned()))?

@@ -166,8 +166,7 @@ impl RedisQueue {
         {
             let id = JobId::from_store(wire::text(id)?.unwrap_or_default());
             let version = wire::position(version)?;
-            let fields =
-                Fields::default().with(&FIRST_FIELDS, row)?.with(&LATER_FIELDS, later)?;
+            let fields = Fields::default().with(&FIRST_FIELDS, row)?.with(&LATER_FIELDS, later)?;
             let ReadJob { mut job, unreadable, repairs } = fields.into_job(id);
             job.attempts_started = job.attempts_started.saturating_add(1);
             job.processed_on_ms = Some(now_ms);
@@ -271,8 +270,14 @@ mod tests {
     fn what_the_script_finds_instead_of_a_job_is_told() {
         let bulk = |text: &str| Value::BulkString(text.as_bytes().to_vec());
         let reply = Value::Array(vec![
-            bulk("completed"), bulk("5-1"), Value::Int(2), Value::Int(0),
-            bulk("no lock"), bulk(""), Value::Int(0), Value::Int(0),
+            bulk("completed"),
+            bulk("5-1"),
+            Value::Int(2),
+            Value::Int(0),
+            bulk("no lock"),
+            bulk(""),
+            Value::Int(0),
+            Value::Int(0),
         ]);
         let settled = read_settled(reply).unwrap();
         let version = Position { ms: 5, seq: 1 };

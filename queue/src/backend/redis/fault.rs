@@ -8,9 +8,8 @@ use crate::error::QueueError;
 /// The server refuses writes and has changed nothing.
 const REFUSALS: [&str; 4] = ["OOM", "MISCONF", "READONLY", "NOREPLICAS"];
 /// The server cannot answer now.
-const PAUSES: [&str; 8] = [
-    "LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "UNBLOCKED", "MOVED", "ASK",
-];
+const PAUSES: [&str; 8] =
+    ["LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "UNBLOCKED", "MOVED", "ASK"];
 /// The server does not let us in.
 const REJECTIONS: [&str; 3] = ["NOAUTH", "WRONGPASS", "NOPERM"];
 

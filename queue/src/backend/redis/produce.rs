@@ -140,7 +140,9 @@ impl RedisQueue {
             submitted.push(match wire::text(word)?.as_deref() {
                 Some("added") => Submitted::Added { version: wire::position(value)? },
                 Some("again") => Submitted::Again { version: wire::position(value)? },
-                _ => Submitted::Unchanged { state: wire::text(value)?.unwrap_or_default().parse()? },
+                _ => {
+                    Submitted::Unchanged { state: wire::text(value)?.unwrap_or_default().parse()? }
+                }
             });
         }
         Ok(submitted)
@@ -187,9 +189,9 @@ fn moved(
         return wire::position(Value::SimpleString(version));
     }
     let word = wire::text(state)?.unwrap_or_default();
-    let state = word
-        .parse()
-        .map_err(|_| QueueError::Corrupt(format!("job {id} stands in no structure of its queue")))?;
+    let state = word.parse().map_err(|_| {
+        QueueError::Corrupt(format!("job {id} stands in no structure of its queue"))
+    })?;
     Err(QueueError::WrongState { id: id.clone(), state, operation, needs })
 }
 

@@ -182,9 +182,9 @@ impl Fields {
             reading.unreadable = told;
             progress
         });
-        let result = self.take("returnvalue").map(|text| {
-            Payload::parse(text.as_str()).unwrap_or_else(|_| json_string(&text))
-        });
+        let result = self
+            .take("returnvalue")
+            .map(|text| Payload::parse(text.as_str()).unwrap_or_else(|_| json_string(&text)));
         let attempts_made = self.take_number("attemptsMade");
         let job = Job {
             id,
@@ -262,8 +262,7 @@ impl Reading {
     }
 
     fn tell(&mut self, why: String) {
-        self.unreadable
-            .get_or_insert_with(|| Failure::new(UNREADABLE, why).to_string());
+        self.unreadable.get_or_insert_with(|| Failure::new(UNREADABLE, why).to_string());
     }
 }
 
@@ -406,10 +405,7 @@ mod tests {
             EventKind::Waiting { id: id.clone(), prev: Some(JobState::Active) }
         );
         let other = read(&["event", "deduplicated", "jobId", "7"]);
-        assert_eq!(
-            other.kind,
-            EventKind::Other { name: "deduplicated".to_owned(), id: Some(id) }
-        );
+        assert_eq!(other.kind, EventKind::Other { name: "deduplicated".to_owned(), id: Some(id) });
         let nameless = read(&["x", "y"]);
         assert_eq!(nameless.kind, EventKind::Other { name: String::new(), id: None });
     }
