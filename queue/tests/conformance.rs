@@ -27,6 +27,8 @@ macro_rules! on_both_stores {
     };
 }
 
+#[path = "conformance/flaky.rs"]
+mod flaky;
 #[path = "conformance/redis_server.rs"]
 mod redis_server;
 #[path = "conformance/world.rs"]
@@ -50,6 +52,8 @@ mod inspect;
 mod locks;
 #[path = "conformance/pause.rs"]
 mod pause;
+#[path = "conformance/random.rs"]
+mod random;
 #[path = "conformance/retention.rs"]
 mod retention;
 #[path = "conformance/settle.rs"]
@@ -62,3 +66,5 @@ mod store;
 mod submit;
 #[path = "conformance/wait.rs"]
 mod wait;
+#[path = "conformance/worker.rs"]
+mod worker;

@@ -5,6 +5,8 @@
 //! * [`material`], [`upload`], [`plan`]: the entities, their states and what they may do.
 //! * [`document`], [`outline`], [`chunk`], [`vector`], [`bundle`]: from parsed text to what is kept of it.
 //! * [`author`], [`schedule`], [`retrieve`]: from chunks to a plan with dates.
+//! * [`document`], [`outline`], [`chunk`], [`bundle`]: from parsed text to what is kept of it.
+//! * [`author`], [`requirements`], [`schedule`], [`retrieve`]: from chunks to a plan with dates.
 //! * [`ports`]: what the outside world must offer.
 //! * [`accept`], [`process_material`], [`generate_plan`]: the use cases.
 //!
@@ -25,6 +27,7 @@ pub mod outline;
 pub mod plan;
 pub mod ports;
 pub mod process_material;
+pub mod requirements;
 pub mod retrieve;
 pub mod schedule;
 pub mod upload;

@@ -6,7 +6,7 @@ use crate::backend::{Claim, Claimed};
 use crate::error::Result;
 use crate::outcome::{Failure, Settled};
 use crate::worker::attempt::{Ended, Shared};
-use crate::worker::finish::tell;
+use crate::worker::finish::{FAILED_FOR_GOOD_DEADLINE, tell};
 use crate::worker::settle_until_told;
 
 /// What a turn brought.
@@ -64,7 +64,8 @@ impl Shared {
         let failure = Failure::cancelled();
         let known = ended.decision.terminal_failure.as_ref() == Some(&failure);
         let Some(processor) = ended.processor.as_ref().filter(|_| !known) else { return };
-        if let Err(cause) = tell(&**processor, &ended.job, &failure).await {
+        let told = tell(&**processor, &ended.job, &failure, FAILED_FOR_GOOD_DEADLINE).await;
+        if let Err(cause) = told {
             let id = &ended.job.job.id;
             tracing::warn!(job.id = %id, "cancellation of job {id} not told: {cause}");
         }

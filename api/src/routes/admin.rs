@@ -1,0 +1,264 @@
+//! Queues and jobs as operators see and change them; on the admin listener only.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use oxherd_queue::backend::{Cancelled, ListQuery};
+use oxherd_queue::job::JobSnapshot;
+use oxherd_queue::{Backend, Failure, JobId, JobState};
+use oxherd_study::UserId;
+use serde_json::{Value, json};
+
+use super::bodies::step_of;
+use crate::error::{ApiError, ApiResult};
+use crate::extract::{OptionalJson, QueryPairs};
+use crate::identity::Visitor;
+use crate::reply::{self, time};
+use crate::settings::Api;
+
+/// The most jobs that one bulk action touches; the answer says how many it did.
+const BULK_MAX: u64 = 1000;
+
+/// Lists the queues with their counts.
+#[utoipa::path(get, path = "/api/queues", tag = "Operators",
+    responses((status = 200, description = "`{data: [{name, paused, counts, workers, oldestWaitingMs}]}`")))]
+pub(crate) async fn list_queues(State(api): State<Api>, _: Visitor) -> ApiResult {
+    Ok(reply::data(&api.parts.tree.queues().await))
+}
+
+/// Shows one queue.
+#[utoipa::path(get, path = "/api/queues/{queue}", tag = "Operators",
+    params(("queue" = String, Path)),
+    responses((status = 200, description = "`{data: {name, paused, counts, workers, oldestWaitingMs}}`"),
+        (status = 404, description = "QUEUE_NOT_FOUND")))]
+pub(crate) async fn get_queue(
+    State(api): State<Api>,
+    _: Visitor,
+    Path(name): Path<String>,
+) -> ApiResult {
+    let queues = api.parts.tree.queues().await;
+    let queue = queues.into_iter().find(|queue| queue.name == name);
+    Ok(reply::data(&queue.ok_or_else(no_queue)?))
+}
+
+/// Acts on a queue: pause, resume, clean, drain, retry-all.
+#[utoipa::path(post, path = "/api/queues/{queue}/{action}", tag = "Operators",
+    params(("queue" = String, Path), ("action" = String, Path)),
+    responses((status = 200, description = "`{data: {affected}}`"),
+        (status = 404, description = "QUEUE_NOT_FOUND")))]
+pub(crate) async fn act_on_queue(
+    State(api): State<Api>,
+    _: Visitor,
+    Path((name, action)): Path<(String, String)>,
+    OptionalJson(body): OptionalJson,
+) -> ApiResult {
+    let queue = open(&api, &name).await?;
+    let affected = match action.as_str() {
+        "pause" => queue.pause().await.map(|()| 0)?,
+        "resume" => queue.resume().await.map(|()| 0)?,
+        "drain" => {
+            cancel_all(&api, &queue, JobState::Waiting).await?
+                + cancel_all(&api, &queue, JobState::Prioritized).await?
+        }
+        "clean" => {
+            let state = body.value.get("state").and_then(Value::as_str).unwrap_or("completed");
+            let state: JobState = state.parse()?;
+            if !state.is_final() {
+                return Err(ApiError::field(
+                    "state",
+                    "INVALID_VALUE",
+                    "must be completed or failed",
+                ));
+            }
+            remove_all(&queue, state).await?
+        }
+        "retry-all" => retry_all(&queue).await?,
+        _ => return Err(ApiError::not_found()),
+    };
+    Ok(reply::data(&json!({ "affected": affected })))
+}
+
+/// Ends waiting jobs as cancelled, so that their entities hear of it.
+async fn cancel_all(api: &Api, queue: &Arc<dyn Backend>, state: JobState) -> ApiResult<u64> {
+    let mut affected = 0;
+    for job in page(queue, state, 0, BULK_MAX).await? {
+        affected += u64::from(cancel(api, queue, &job).await?);
+    }
+    Ok(affected)
+}
+
+async fn cancel(api: &Api, queue: &Arc<dyn Backend>, job: &JobSnapshot) -> ApiResult<bool> {
+    if let Some(owner) = owner(job)
+        && api.parts.cancel.cancel(&owner, &job.job.id).await.is_ok()
+    {
+        return Ok(true);
+    }
+    match queue.cancel(&job.job.id).await? {
+        Cancelled::Ended { .. } | Cancelled::Requested { .. } => Ok(true),
+        Cancelled::AlreadyFinished { .. } | Cancelled::Unknown => Ok(false),
+    }
+}
+
+fn owner(job: &JobSnapshot) -> Option<UserId> {
+    let data: Value = job.job.data.decode().ok()?;
+    data.get("userId").and_then(Value::as_str).map(UserId::new)
+}
+
+async fn remove_all(queue: &Arc<dyn Backend>, state: JobState) -> ApiResult<u64> {
+    let mut affected = 0;
+    for job in page(queue, state, 0, BULK_MAX).await? {
+        affected += u64::from(queue.remove(&job.job.id).await?);
+    }
+    Ok(affected)
+}
+
+async fn retry_all(queue: &Arc<dyn Backend>) -> ApiResult<u64> {
+    let mut affected = 0;
+    for job in page(queue, JobState::Failed, 0, BULK_MAX).await? {
+        affected += u64::from(queue.retry(&job.job.id, true).await.is_ok());
+    }
+    Ok(affected)
+}
+
+async fn page(
+    queue: &Arc<dyn Backend>,
+    state: JobState,
+    skip: u64,
+    limit: u64,
+) -> ApiResult<Vec<JobSnapshot>> {
+    Ok(queue.list(ListQuery { state, skip, limit, newest_first: true }).await?)
+}
+
+/// Lists the jobs of a state, newest first.
+#[utoipa::path(get, path = "/api/queues/{queue}/jobs", tag = "Operators",
+    params(("queue" = String, Path), ("state" = Option<String>, Query),
+        ("limit" = Option<u32>, Query), ("skip" = Option<u32>, Query)),
+    responses((status = 200, description = "`{data: [job], meta: {limit, skip}}`"),
+        (status = 404, description = "QUEUE_NOT_FOUND")))]
+pub(crate) async fn list_jobs(
+    State(api): State<Api>,
+    _: Visitor,
+    Path(name): Path<String>,
+    query: QueryPairs,
+) -> ApiResult {
+    let words = "waiting, prioritized, delayed, active, waiting-children, completed, failed";
+    let state = query.word("state", |word| word.parse::<JobState>().ok(), words)?;
+    let limit = query.number("limit", 1..=100, 20)?;
+    let skip = query.number("skip", 0..=u32::MAX, 0)?;
+    let queue = open(&api, &name).await?;
+    let state = state.unwrap_or(JobState::Waiting);
+    let jobs = page(&queue, state, skip.into(), limit.into()).await?;
+    let rows: Vec<_> = jobs.iter().map(|job| body(&name, job)).collect();
+    Ok(reply::list(&rows, &json!({ "limit": limit, "skip": skip })))
+}
+
+/// Shows a job with its data, options, attempts and log.
+#[utoipa::path(get, path = "/api/queues/{queue}/jobs/{id}", tag = "Operators",
+    params(("queue" = String, Path), ("id" = String, Path)),
+    responses((status = 200, description = "`{data: job}`"),
+        (status = 404, description = "QUEUE_NOT_FOUND, JOB_NOT_FOUND")))]
+pub(crate) async fn get_job(
+    State(api): State<Api>,
+    _: Visitor,
+    Path((name, id)): Path<(String, String)>,
+) -> ApiResult {
+    let queue = open(&api, &name).await?;
+    let job = find(&queue, &id).await?;
+    let (rows, count) = queue.logs(&job.job.id, 0, 200).await?;
+    let mut shown = body(&name, &job);
+    shown["stackTrace"] = json!(job.job.stack_trace);
+    shown["options"] = job.job.options.to_wire(None);
+    shown["logs"] = json!({ "rows": rows, "count": count });
+    Ok(reply::data(&shown))
+}
+
+/// Acts on a job: retry, promote, cancel.
+#[utoipa::path(post, path = "/api/queues/{queue}/jobs/{id}/{action}", tag = "Operators",
+    params(("queue" = String, Path), ("id" = String, Path), ("action" = String, Path)),
+    responses((status = 202, description = "`{data: job}`"),
+        (status = 404, description = "QUEUE_NOT_FOUND, JOB_NOT_FOUND"),
+        (status = 409, description = "JOB_WRONG_STATE, JOB_FINISHED")))]
+pub(crate) async fn act_on_job(
+    State(api): State<Api>,
+    _: Visitor,
+    Path((name, id, action)): Path<(String, String, String)>,
+    _: OptionalJson,
+) -> ApiResult {
+    let queue = open(&api, &name).await?;
+    let job = find(&queue, &id).await?;
+    match action.as_str() {
+        "retry" => drop(queue.retry(&job.job.id, true).await?),
+        "promote" => drop(queue.promote(&job.job.id).await?),
+        "cancel" if job.state.is_final() => {
+            return Err(ApiError::new(409, "JOB_FINISHED", "the job has ended already"));
+        }
+        "cancel" => drop(cancel(&api, &queue, &job).await?),
+        _ => return Err(ApiError::not_found()),
+    }
+    let job = find(&queue, &id).await?;
+    Ok(reply::data_with(StatusCode::ACCEPTED, &body(&name, &job)))
+}
+
+/// Removes a job that nobody runs.
+#[utoipa::path(delete, path = "/api/queues/{queue}/jobs/{id}", tag = "Operators",
+    params(("queue" = String, Path), ("id" = String, Path)),
+    responses((status = 200, description = "`{data: {removed: true}}`"),
+        (status = 404, description = "QUEUE_NOT_FOUND, JOB_NOT_FOUND"),
+        (status = 409, description = "JOB_WRONG_STATE: a worker holds it")))]
+pub(crate) async fn remove_job(
+    State(api): State<Api>,
+    _: Visitor,
+    Path((name, id)): Path<(String, String)>,
+) -> ApiResult {
+    let queue = open(&api, &name).await?;
+    let job = find(&queue, &id).await?;
+    let removed = queue.remove(&job.job.id).await?;
+    Ok(reply::data(&json!({ "removed": removed })))
+}
+
+async fn open(api: &Api, name: &str) -> ApiResult<Arc<dyn Backend>> {
+    let known = api.parts.tree.queues().await;
+    if !known.iter().any(|queue| queue.name == name) {
+        return Err(no_queue());
+    }
+    Ok(api.parts.store.queue(name).await?)
+}
+
+async fn find(queue: &Arc<dyn Backend>, id: &str) -> ApiResult<JobSnapshot> {
+    let found = queue.jobs(&[JobId::from_store(id)]).await?.pop().flatten();
+    found.ok_or_else(|| ApiError::new(404, "JOB_NOT_FOUND", "there is no such job"))
+}
+
+fn no_queue() -> ApiError {
+    ApiError::new(404, "QUEUE_NOT_FOUND", "there is no such queue")
+}
+
+fn body(queue: &str, snapshot: &JobSnapshot) -> Value {
+    let job = &snapshot.job;
+    let progress = job.progress.as_ref().and_then(|p| p.decode::<Value>().ok());
+    let number = progress.as_ref().and_then(Value::as_u64).and_then(|p| u8::try_from(p).ok());
+    json!({
+        "id": job.id,
+        "queue": queue,
+        "name": job.name,
+        "state": snapshot.state,
+        "cancelRequested": snapshot.cancel_requested,
+        "data": job.data.decode::<Value>().unwrap_or(Value::Null),
+        "progress": progress,
+        "step": step_of(queue, number.unwrap_or(0)),
+        "result": job.result.as_ref().and_then(|r| r.decode::<Value>().ok()),
+        "failure": job.failed_reason.as_deref().map(|reason| {
+            let failure = Failure::from_reason(reason);
+            json!({ "code": failure.code, "message": failure.message })
+        }),
+        "attemptsMade": job.attempts_made,
+        "attemptsStarted": job.attempts_started,
+        "maxAttempts": job.options.attempts_max(),
+        "stalledCount": job.stalled_count,
+        "createdAt": time(job.timestamp_ms),
+        "startedAt": job.processed_on_ms.map(time),
+        "finishedAt": job.finished_on_ms.map(time),
+        "dueAt": snapshot.due_ms.map(time),
+    })
+}

@@ -1,0 +1,166 @@
+//! A queue whose connection can be cut: before a call, or after it took effect.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use oxherd_queue::backend::{
+    Added, Cancelled, Claim, Claimed, Consume, Counts, EventPage, Held, Inspect, ListQuery,
+    Maintain, Produce, Renewal, Submitted, Turn,
+};
+use oxherd_queue::job::JobSnapshot;
+use oxherd_queue::outcome::Settlement;
+use oxherd_queue::{Backend, JobId, NewJob, Payload, Position, QueueError};
+
+type Result<T> = std::result::Result<T, QueueError>;
+
+/// Passes on all calls, but for those of workers while it is cut.
+pub(crate) struct Flaky {
+    inner: Arc<dyn Backend>,
+    refused: AtomicUsize,
+    unanswered: AtomicUsize,
+}
+
+impl Flaky {
+    pub(crate) fn new(inner: Arc<dyn Backend>) -> Self {
+        Self { inner, refused: AtomicUsize::new(0), unanswered: AtomicUsize::new(0) }
+    }
+
+    /// Lets the next calls fail without effect.
+    pub(crate) fn refuse(&self, calls: usize) {
+        self.refused.store(calls, Ordering::SeqCst);
+    }
+
+    /// Lets the next calls take effect without an answer.
+    pub(crate) fn leave_unanswered(&self, calls: usize) {
+        self.unanswered.store(calls, Ordering::SeqCst);
+    }
+
+    async fn cut<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
+        take_one(&self.refused)?;
+        let answer = call.await;
+        take_one(&self.unanswered)?;
+        answer
+    }
+}
+
+fn take_one(left: &AtomicUsize) -> Result<()> {
+    let taken = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+    match taken {
+        Ok(_) => Err(QueueError::Unavailable { operation: "test", cause: "cut".to_owned() }),
+        Err(_) => Ok(()),
+    }
+}
+
+#[async_trait]
+impl Consume for Flaky {
+    async fn claim(&self, request: &Claim) -> Result<Claimed> {
+        self.cut(self.inner.claim(request)).await
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>, next: Option<&Claim>) -> Result<Turn> {
+        self.cut(self.inner.settle(settlements, next)).await
+    }
+
+    async fn renew(&self, held: &[Held], lock: Duration) -> Result<Renewal> {
+        self.inner.renew(held, lock).await
+    }
+
+    async fn progress(&self, id: &JobId, progress: Payload) -> Result<Position> {
+        self.inner.progress(id, progress).await
+    }
+
+    async fn log(&self, id: &JobId, row: &str, keep: Option<u64>) -> Result<()> {
+        self.inner.log(id, row, keep).await
+    }
+
+    async fn wait(&self, timeout: Duration) -> Result<()> {
+        self.inner.wait(timeout).await
+    }
+}
+
+#[async_trait]
+impl Produce for Flaky {
+    async fn add(&self, jobs: Vec<NewJob>) -> Result<Vec<Added>> {
+        self.inner.add(jobs).await
+    }
+
+    async fn submit(&self, jobs: Vec<NewJob>) -> Result<Vec<Submitted>> {
+        self.inner.submit(jobs).await
+    }
+
+    async fn retry(&self, id: &JobId, reset_attempts: bool) -> Result<Position> {
+        self.inner.retry(id, reset_attempts).await
+    }
+
+    async fn remove(&self, id: &JobId) -> Result<bool> {
+        self.inner.remove(id).await
+    }
+
+    async fn cancel(&self, id: &JobId) -> Result<Cancelled> {
+        self.inner.cancel(id).await
+    }
+
+    async fn promote(&self, id: &JobId) -> Result<Position> {
+        self.inner.promote(id).await
+    }
+
+    async fn pause(&self) -> Result<()> {
+        self.inner.pause().await
+    }
+
+    async fn resume(&self) -> Result<()> {
+        self.inner.resume().await
+    }
+}
+
+#[async_trait]
+impl Inspect for Flaky {
+    async fn jobs(&self, ids: &[JobId]) -> Result<Vec<Option<JobSnapshot>>> {
+        self.inner.jobs(ids).await
+    }
+
+    async fn counts(&self) -> Result<Counts> {
+        self.inner.counts().await
+    }
+
+    async fn list(&self, query: ListQuery) -> Result<Vec<JobSnapshot>> {
+        self.inner.list(query).await
+    }
+
+    async fn logs(&self, id: &JobId, skip: u64, limit: u64) -> Result<(Vec<String>, u64)> {
+        self.inner.logs(id, skip, limit).await
+    }
+
+    async fn is_paused(&self) -> Result<bool> {
+        self.inner.is_paused().await
+    }
+
+    async fn place(&self, id: &JobId) -> Result<Option<u64>> {
+        self.inner.place(id).await
+    }
+
+    async fn events(&self, after: Position, limit: usize, block: Duration) -> Result<EventPage> {
+        self.inner.events(after, limit, block).await
+    }
+
+    async fn last_position(&self) -> Result<Position> {
+        self.inner.last_position().await
+    }
+}
+
+#[async_trait]
+impl Maintain for Flaky {
+    async fn sweep_stalled(&self, interval: Duration, stalled_max: u32) -> Result<Vec<JobId>> {
+        self.inner.sweep_stalled(interval, stalled_max).await
+    }
+
+    async fn promote_due(&self) -> Result<(u64, Option<u64>)> {
+        self.inner.promote_due().await
+    }
+
+    async fn oldest_waiting_ms(&self) -> Result<Option<u64>> {
+        self.inner.oldest_waiting_ms().await
+    }
+}

@@ -1,0 +1,217 @@
+//! Reads which parts of the materials a sentence asks to leave out or to stress.
+//!
+//! It only cuts out the words that name the part; whether a material has such a part is decided
+//! by whoever knows the outlines.
+
+/// What a mark asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    Omit,
+    Stress,
+}
+
+/// English words that stand before the part.
+const BEFORE: &[(&str, Wish)] = &[
+    ("leave out", Wish::Omit),
+    ("leaving out", Wish::Omit),
+    ("skip", Wish::Omit),
+    ("skipping", Wish::Omit),
+    ("omit", Wish::Omit),
+    ("exclude", Wish::Omit),
+    ("excluding", Wish::Omit),
+    ("without", Wish::Omit),
+    ("drop", Wish::Omit),
+    ("ignore", Wish::Omit),
+    ("except for", Wish::Omit),
+    ("except", Wish::Omit),
+    ("do not include", Wish::Omit),
+    ("don't include", Wish::Omit),
+    ("do not cover", Wish::Omit),
+    ("don't cover", Wish::Omit),
+    ("don't need", Wish::Omit),
+    ("do not need", Wish::Omit),
+    ("no need for", Wish::Omit),
+    ("focus on", Wish::Stress),
+    ("focusing on", Wish::Stress),
+    ("focus mainly on", Wish::Stress),
+    ("concentrate on", Wish::Stress),
+    ("emphasize", Wish::Stress),
+    ("emphasise", Wish::Stress),
+    ("emphasis on", Wish::Stress),
+    ("stress", Wish::Stress),
+    ("prioritize", Wish::Stress),
+    ("prioritise", Wish::Stress),
+    ("especially", Wish::Stress),
+    ("in particular", Wish::Stress),
+    ("more time on", Wish::Stress),
+    ("more time for", Wish::Stress),
+];
+
+/// Korean words that stand after the part.
+const AFTER: &[(&str, Wish)] = &[
+    ("제외", Wish::Omit),
+    ("빼", Wish::Omit),
+    ("뺀", Wish::Omit),
+    ("뺄", Wish::Omit),
+    ("건너뛰", Wish::Omit),
+    ("건너 뛰", Wish::Omit),
+    ("생략", Wish::Omit),
+    ("필요 없", Wish::Omit),
+    ("필요없", Wish::Omit),
+    ("안 봐도", Wish::Omit),
+    ("위주", Wish::Stress),
+    ("중심", Wish::Stress),
+    ("집중", Wish::Stress),
+    ("강조", Wish::Stress),
+    ("자세히", Wish::Stress),
+    ("비중", Wish::Stress),
+    ("중점", Wish::Stress),
+];
+
+/// Adds the parts that a sentence names.
+pub(super) fn read(clause: &str, omit: &mut Vec<String>, stress: &mut Vec<String>) {
+    let mut add = |wish, object: &str| {
+        let object = clean(object);
+        if object.is_empty() || is_days_only(&object) {
+            return;
+        }
+        match wish {
+            Wish::Omit => omit.push(object),
+            Wish::Stress => stress.push(object),
+        }
+    };
+    for (wish, object) in english(clause) {
+        add(wish, object);
+    }
+    for (wish, object) in korean(clause) {
+        add(wish, object);
+    }
+}
+
+/// Returns what stands between each English mark and the next one or the end.
+fn english(clause: &str) -> Vec<(Wish, &str)> {
+    // The same length as the clause, so that places in one are places in the other.
+    let lower = clause.to_ascii_lowercase();
+    let mut marks: Vec<(usize, usize, Wish)> = Vec::new();
+    for (mark, wish) in BEFORE {
+        for (at, _) in lower.match_indices(mark) {
+            let end = at + mark.len();
+            let whole = !lower[..at].ends_with(|c: char| c.is_alphanumeric())
+                && lower[end..].starts_with(|c: char| c.is_whitespace() || c == ':');
+            if whole && !marks.iter().any(|&(from, to, _)| at < to && from < end) {
+                marks.push((at, end, *wish));
+            }
+        }
+    }
+    marks.sort_unstable_by_key(|mark| mark.0);
+    let mut found = Vec::new();
+    for (index, &(_, end, wish)) in marks.iter().enumerate() {
+        let until = marks.get(index + 1).map_or(clause.len(), |next| next.0);
+        let object = &clause[end..until];
+        let stop = ["because", "since", "please", " but ", " so that", " as i ", " if ", " - "]
+            .iter()
+            .filter_map(|word| lower[end..until].find(word))
+            .min();
+        found.push((wish, &object[..stop.unwrap_or(object.len())]));
+    }
+    found
+}
+
+/// Returns what stands between the mark or comma before and each Korean mark.
+fn korean(clause: &str) -> Vec<(Wish, &str)> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some((at, end, wish)) = AFTER
+        .iter()
+        .filter_map(|(mark, wish)| {
+            clause[from..].find(mark).map(|at| (from + at, from + at + mark.len(), *wish))
+        })
+        .min_by_key(|mark| mark.0)
+    {
+        found.push((wish, &clause[from..at]));
+        // The rest of the verb ("빼 주시고") is no name of a part.
+        let ending = clause[end..]
+            .find(['고', ',', '며'])
+            .map(|at| end + at + clause[end + at..].chars().next().map_or(1, char::len_utf8));
+        from = ending.unwrap_or(clause.len());
+    }
+    found
+}
+
+/// Takes off what is around the name of a part.
+fn clean(object: &str) -> String {
+    let edge = |c: char| c.is_whitespace() || ",.:;-–—\"“”'‘’()".contains(c);
+    let mut object = object.trim_matches(edge);
+    for word in [
+        "the part about",
+        "the part on",
+        "the parts about",
+        "the chapter on",
+        "the chapters on",
+        "the chapter about",
+        "the section on",
+        "the section about",
+        "the sections on",
+        "parts about",
+        "anything about",
+        "everything about",
+        "all the",
+        "the",
+        "all",
+        "any",
+        "on",
+        "특히",
+        "그리고",
+        "저는",
+    ] {
+        let head = object.get(..word.len());
+        if head.is_some_and(|head| head.eq_ignore_ascii_case(word)) {
+            let rest = &object[word.len()..];
+            if rest.starts_with(char::is_whitespace) {
+                object = rest.trim_matches(edge);
+            }
+        }
+    }
+    for word in [" and", " then", " or", " please", " too", " also"] {
+        let tail = object.len().checked_sub(word.len()).and_then(|at| object.get(at..));
+        if tail.is_some_and(|tail| tail.eq_ignore_ascii_case(word)) {
+            object = object[..object.len() - word.len()].trim_matches(edge);
+        }
+    }
+    without_particles(object).trim_matches(edge).to_owned()
+}
+
+/// Takes Korean particles and words like "part" off the end.
+fn without_particles(object: &str) -> &str {
+    let mut object = object.trim();
+    for ending in [
+        "에 대해서는",
+        "에 대해",
+        "에 더",
+        "을",
+        "를",
+        "은",
+        "는",
+        "에",
+        "의",
+        "도",
+        "만",
+        "이",
+        "가",
+    ] {
+        let korean = object.chars().next_back().is_some_and(crate::language::is_hangul);
+        if let Some(stem) = object.strip_suffix(ending).filter(|stem| korean && !stem.is_empty()) {
+            object = stem.trim_end();
+            break;
+        }
+    }
+    for ending in [" 부분", " 파트", " 관련", " 내용", " 쪽"] {
+        object = object.strip_suffix(ending).unwrap_or(object);
+    }
+    object
+}
+
+/// Tells whether the words name days, which are read elsewhere.
+fn is_days_only(object: &str) -> bool {
+    super::days::names_days(object)
+}
