@@ -140,12 +140,8 @@ pub trait Library: Send + Sync {
     ) -> Result<Option<Session>>;
 
     /// Deletes a plan, and the materials that were kept for it alone.
-    async fn delete_plan(
-        &self,
-        user: &UserId,
-        id: &PlanId,
-        now_ms: u64,
-    ) -> Result<Option<Deleted>>;
+    async fn delete_plan(&self, user: &UserId, id: &PlanId, now_ms: u64)
+    -> Result<Option<Deleted>>;
 }
 
 /// Which materials to list.
