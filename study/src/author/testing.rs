@@ -11,12 +11,13 @@ use crate::chunk::Chunk;
 use crate::id::MaterialId;
 use crate::language::Language;
 use crate::outline::{ChunkRange, OutlineNode};
+use crate::vector::Vectors;
 
 /// A bundle of these chunks and this outline.
 pub(crate) fn bundle(chunks: Vec<Chunk>, outline: Vec<OutlineNode>) -> Bundle {
     let text = chunks.iter().map(|chunk| chunk.text.as_str()).collect::<Vec<_>>().join(" ");
     Bundle {
-        vectors: vec![vec![1.0]; chunks.len()],
+        vectors: Vectors::quantize(&vec![vec![1.0]; chunks.len()]).unwrap(),
         language: Language::of(&text),
         chunks,
         outline,
