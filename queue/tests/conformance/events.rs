@@ -165,11 +165,11 @@ async fn trimmed_events_leave_a_gap(world: World) {
     assert_eq!(held.job.id, first);
     world.settle(&held, completed()).await;
 
-    let page = world.queue.events(start, 100_000, Duration::ZERO).await.unwrap();
+    let page = world.queue.events(start, 10, Duration::ZERO).await.unwrap();
 
     assert!(page.gap);
-    assert!(page.events.len() < 25_000, "{} events of 32,000 are kept", page.events.len());
-    assert!(page.events.len() >= 10_000, "{} events of 32,000 are kept", page.events.len());
+    let kept = world.events_after(start).await.len();
+    assert!((10_000..25_000).contains(&kept), "{kept} events of 32,000 are kept");
     let again = world.queue.events(page.events[0].position, 10, Duration::ZERO).await.unwrap();
     assert!(!again.gap);
     let newest = world.queue.last_position().await.unwrap();

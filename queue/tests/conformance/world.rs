@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use oxherd_queue::backend::embedded::EmbeddedStore;
+use oxherd_queue::backend::redis::{RedisOptions, RedisStore};
 use oxherd_queue::backend::{Added, Claim, Claimed, ListQuery, Turn};
 use oxherd_queue::clock::{Clock, SystemClock};
 use oxherd_queue::job::{ClaimedJob, JobSnapshot, Token};
@@ -187,7 +189,15 @@ impl World {
 
     /// Returns all events after a position.
     pub(crate) async fn events_after(&self, after: Position) -> Vec<Event> {
-        self.queue.events(after, 100_000, Duration::ZERO).await.unwrap().events
+        let mut events: Vec<Event> = Vec::new();
+        loop {
+            let from = events.last().map_or(after, |event| event.position);
+            let page = self.queue.events(from, 10_000, Duration::ZERO).await.unwrap().events;
+            if page.is_empty() {
+                return events;
+            }
+            events.extend(page);
+        }
     }
 
     /// Returns all events as words: `completed 3`.
@@ -288,14 +298,18 @@ fn word(event: &Event) -> String {
 // The two doors. A store that cannot be had here gives nothing, and says why.
 
 async fn open_embedded(
-    _clock: &Arc<MovableClock>,
+    clock: &Arc<MovableClock>,
 ) -> Option<(Arc<dyn Store>, Option<tempfile::TempDir>)> {
-    println!("SKIPPED: the embedded store is not wired into this suite yet");
-    None
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::clone(clock);
+    let store = EmbeddedStore::open(folder.path(), clock).unwrap();
+    Some((store, Some(folder)))
 }
 
 async fn open_redis() -> Option<Arc<dyn Store>> {
-    let _url = crate::redis_server::url()?;
-    println!("SKIPPED: the Redis store is not wired into this suite yet");
-    None
+    static OPENED: AtomicU64 = AtomicU64::new(0);
+    let mut options = RedisOptions::new(crate::redis_server::url()?);
+    options.prefix = format!("case{}", OPENED.fetch_add(1, Ordering::SeqCst));
+    let store = RedisStore::connect(options, Arc::new(SystemClock)).await.unwrap();
+    Some(store as Arc<dyn Store>)
 }

@@ -1,0 +1,201 @@
+//! Puts the adds of many callers into one script call.
+//!
+//! A task takes whatever is queued when it is free, up to a bound: under load batches form by
+//! themselves, and a lone add waits for nobody. There is no timer.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::connection::Link;
+use super::keys::QueueKeys;
+use super::{fault, scripts, wire};
+use crate::backend::Added;
+use crate::error::{QueueError, Result};
+use crate::job::JobId;
+
+/// The most jobs in one script call.
+pub(super) const JOBS_MAX: usize = 500;
+/// The most bytes of arguments in one script call; one job may have more.
+pub(super) const BYTES_MAX: usize = 1024 * 1024;
+/// The most callers that wait in line.
+const LINE_MAX: usize = 4096;
+
+/// A job as the script wants it.
+pub(super) struct Entry {
+    /// The id, if the producer chose it.
+    pub(super) id: Option<JobId>,
+    pub(super) name: String,
+    pub(super) data: crate::job::Payload,
+    /// The options as JSON.
+    pub(super) options: String,
+    pub(super) timestamp_ms: u64,
+    pub(super) delay_ms: u64,
+}
+
+impl Entry {
+    /// Returns about how many bytes it adds to a call.
+    pub(super) fn size(&self) -> usize {
+        self.name.len() + self.data.as_str().len() + self.options.len() + 64
+    }
+}
+
+struct Request {
+    entries: Vec<Entry>,
+    reply: oneshot::Sender<Result<Vec<Added>>>,
+}
+
+/// The door to the task that adds.
+pub(super) struct Adder {
+    line: mpsc::Sender<Request>,
+}
+
+impl Adder {
+    pub(super) fn start(keys: Arc<QueueKeys>, link: Arc<Link>) -> Self {
+        let (line, requests) = mpsc::channel(LINE_MAX);
+        tokio::spawn(serve(keys, link, requests));
+        Self { line }
+    }
+
+    /// Adds jobs in order; the call is done when Redis has them.
+    pub(super) async fn add(&self, entries: Vec<Entry>) -> Result<Vec<Added>> {
+        let (reply, answer) = oneshot::channel();
+        let request = Request { entries, reply };
+        self.line.send(request).await.map_err(|_| fault::closed("add"))?;
+        answer.await.map_err(|_| fault::closed("add"))?
+    }
+}
+
+/// Serves the line until the queue is dropped.
+async fn serve(keys: Arc<QueueKeys>, link: Arc<Link>, mut requests: mpsc::Receiver<Request>) {
+    let mut batch = Vec::new();
+    while let Some(first) = requests.recv().await {
+        batch.push(first);
+        // Callers that are ready to ask get the chance to do it before the call is closed.
+        tokio::task::yield_now().await;
+        let mut jobs = batch[0].entries.len();
+        let mut bytes: usize = batch[0].entries.iter().map(Entry::size).sum();
+        while jobs < JOBS_MAX && bytes < BYTES_MAX {
+            let Ok(next) = requests.try_recv() else { break };
+            jobs += next.entries.len();
+            bytes += next.entries.iter().map(Entry::size).sum::<usize>();
+            batch.push(next);
+        }
+        let sizes: Vec<usize> = batch.iter().map(|request| request.entries.len()).collect();
+        let entries: Vec<Entry> =
+            batch.iter_mut().flat_map(|request| std::mem::take(&mut request.entries)).collect();
+        let outcome = add_in_chunks(&keys, &link, entries).await;
+        answer(&mut batch, &sizes, outcome);
+    }
+}
+
+/// Gives every caller its part of the results: a failure reaches those whose jobs it left out.
+fn answer(
+    batch: &mut Vec<Request>,
+    sizes: &[usize],
+    (added, error): (Vec<Added>, Option<QueueError>),
+) {
+    let mut added = added.into_iter();
+    for (request, size) in batch.drain(..).zip(sizes) {
+        let part: Vec<Added> = added.by_ref().take(*size).collect();
+        let result = match &error {
+            Some(error) if part.len() < *size => Err(error.clone()),
+            _ => Ok(part),
+        };
+        // A caller that no longer waits has its jobs all the same.
+        let _ = request.reply.send(result);
+    }
+}
+
+/// Runs one script call after the other; stops at the first that fails.
+async fn add_in_chunks(
+    keys: &QueueKeys,
+    link: &Link,
+    entries: Vec<Entry>,
+) -> (Vec<Added>, Option<QueueError>) {
+    let mut added = Vec::with_capacity(entries.len());
+    for chunk in chunks(&entries) {
+        match add_chunk(keys, link, chunk).await {
+            Ok(results) => added.extend(results),
+            Err(error) => return (added, Some(error)),
+        }
+    }
+    (added, None)
+}
+
+/// Cuts a list into calls of bounded jobs and bytes.
+pub(super) fn chunks(entries: &[Entry]) -> Vec<&[Entry]> {
+    let mut chunks = Vec::new();
+    let mut start = 0;
+    let mut bytes = 0;
+    for (place, entry) in entries.iter().enumerate() {
+        let full = place - start == JOBS_MAX || bytes + entry.size() > BYTES_MAX;
+        if full && place > start {
+            chunks.push(&entries[start..place]);
+            start = place;
+            bytes = 0;
+        }
+        bytes += entry.size();
+    }
+    if start < entries.len() {
+        chunks.push(&entries[start..]);
+    }
+    chunks
+}
+
+async fn add_chunk(keys: &QueueKeys, link: &Link, entries: &[Entry]) -> Result<Vec<Added>> {
+    let mut call = scripts::call(&scripts::ADD, &keys.meta);
+    call.arg(&keys.base).arg(link.now_ms()).arg(entries.len());
+    for entry in entries {
+        call.arg(entry.id.as_ref().map_or("", JobId::as_str));
+        call.arg(&entry.name).arg(entry.data.as_str()).arg(&entry.options);
+        call.arg(entry.timestamp_ms).arg(entry.delay_ms);
+    }
+    let mut reply = wire::list(link.script("add", &call).await?)?.into_iter();
+    let mut added = Vec::with_capacity(entries.len());
+    while let (Some(id), Some(version)) = (reply.next(), reply.next()) {
+        let id = JobId::from_store(wire::text(id)?.unwrap_or_default());
+        added.push(match version {
+            redis::Value::Nil => Added::Duplicate { id },
+            version => Added::Created { id, version: wire::position(version)? },
+        });
+    }
+    if added.len() == entries.len() {
+        return Ok(added);
+    }
+    Err(QueueError::Corrupt(format!("{} answers to {} adds", added.len(), entries.len())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::Payload;
+
+    fn entry(bytes: usize) -> Entry {
+        Entry {
+            id: None,
+            name: String::new(),
+            data: Payload::from_store("x".repeat(bytes)),
+            options: String::new(),
+            timestamp_ms: 0,
+            delay_ms: 0,
+        }
+    }
+
+    fn sizes(entries: &[Entry]) -> Vec<usize> {
+        chunks(entries).iter().map(|chunk| chunk.len()).collect()
+    }
+
+    #[test]
+    fn a_long_list_is_cut_by_number() {
+        let entries: Vec<_> = (0..1201).map(|_| entry(1)).collect();
+        assert_eq!(sizes(&entries), [500, 500, 201]);
+    }
+
+    #[test]
+    fn large_jobs_are_cut_by_bytes_and_one_always_fits() {
+        let entries: Vec<_> = [400_000, 400_000, 400_000, 2_000_000, 1].map(entry).into();
+        assert_eq!(sizes(&entries), [2, 1, 1, 1]);
+        assert!(sizes(&[]).is_empty());
+    }
+}

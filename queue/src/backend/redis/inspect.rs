@@ -1,0 +1,274 @@
+//! Looking, without changing.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redis::Value;
+use tokio::time::Instant;
+
+use super::wire::Fields;
+use super::{RedisQueue, scripts, wire};
+use crate::backend::{Counts, EventPage, Inspect, ListQuery};
+use crate::error::Result;
+use crate::event::Position;
+use crate::job::{JobId, JobSnapshot, JobState};
+
+/// The most jobs read in one script call or pipeline.
+const READ_MAX: usize = 100;
+/// The most jobs in a page.
+const PAGE_MAX: u64 = 1000;
+/// The most events in a page.
+const EVENTS_MAX: usize = 100_000;
+/// The longest block of one read of the stream on the server.
+const BLOCK_MAX: Duration = Duration::from_secs(8);
+
+#[async_trait]
+impl Inspect for RedisQueue {
+    async fn jobs(&self, ids: &[JobId]) -> Result<Vec<Option<JobSnapshot>>> {
+        let mut found = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(READ_MAX) {
+            let mut call = self.call_with_marks(&scripts::READ);
+            call.arg(chunk.len());
+            for id in chunk {
+                call.arg(id.as_str());
+            }
+            let reply = wire::list(self.link.script("jobs", &call).await?)?;
+            for (id, item) in chunk.iter().zip(reply) {
+                found.push(if item == Value::Nil { None } else { Some(snapshot(id, item)?) });
+            }
+        }
+        Ok(found)
+    }
+
+    async fn counts(&self) -> Result<Counts> {
+        let mut pipeline = redis::pipe();
+        for state in JobState::ALL {
+            pipeline.cmd(if is_list(state) { "LLEN" } else { "ZCARD" }).arg(self.keys.state(state));
+        }
+        pipeline.cmd("LLEN").arg(self.keys.legacy_paused());
+        let mut replies = self.link.pipeline("counts", &pipeline).await?.into_iter();
+        let mut counts = Counts::new();
+        for state in JobState::ALL {
+            let count = replies.next().map(wire::number).transpose()?.flatten();
+            counts.insert(state.as_str(), count.unwrap_or(0));
+        }
+        let paused = replies.next().map(wire::number).transpose()?.flatten().unwrap_or(0);
+        *counts.entry(JobState::Waiting.as_str()).or_default() += paused;
+        Ok(counts)
+    }
+
+    async fn list(&self, query: ListQuery) -> Result<Vec<JobSnapshot>> {
+        let ids = self.page(query).await?;
+        let mut jobs = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(READ_MAX) {
+            jobs.extend(self.rows(chunk, query.state).await?);
+        }
+        Ok(jobs)
+    }
+
+    async fn logs(&self, id: &JobId, skip: u64, limit: u64) -> Result<(Vec<String>, u64)> {
+        let key = self.keys.logs(id);
+        let limit = limit.min(PAGE_MAX);
+        let mut pipeline = redis::pipe();
+        if limit > 0 {
+            pipeline.cmd("LRANGE").arg(&key).arg(skip).arg(skip.saturating_add(limit - 1));
+        } else {
+            pipeline.cmd("LRANGE").arg(&key).arg(1).arg(0);
+        }
+        pipeline.cmd("LLEN").arg(&key);
+        let [rows, count] = wire::replies(self.link.pipeline("logs", &pipeline).await?)?;
+        let rows = wire::list(rows)?
+            .into_iter()
+            .map(|row| Ok(wire::text(row)?.unwrap_or_default()))
+            .collect::<Result<_>>()?;
+        Ok((rows, wire::number(count)?.unwrap_or(0)))
+    }
+
+    async fn is_paused(&self) -> Result<bool> {
+        let mut command = redis::cmd("HEXISTS");
+        command.arg(&self.keys.meta).arg("paused");
+        Ok(wire::number(self.link.command("is paused", &command).await?)? == Some(1))
+    }
+
+    async fn place(&self, id: &JobId) -> Result<Option<u64>> {
+        let wait = self.keys.state(JobState::Waiting);
+        let prioritized = self.keys.state(JobState::Prioritized);
+        let mut pipeline = redis::pipe();
+        pipeline.atomic();
+        pipeline.cmd("LPOS").arg(&wait).arg(id.as_str()).arg("RANK").arg(-1);
+        pipeline.cmd("LLEN").arg(&wait);
+        pipeline.cmd("ZRANK").arg(&prioritized).arg(id.as_str());
+        let replies = self.link.transaction("place", &pipeline).await?;
+        let [index, length, rank] = wire::replies(replies)?;
+        let length = wire::number(length)?.unwrap_or(0);
+        if let Some(index) = wire::number(index)? {
+            return Ok(Some(length.saturating_sub(index + 1)));
+        }
+        Ok(wire::number(rank)?.map(|rank| length + rank))
+    }
+
+    async fn events(&self, after: Position, limit: usize, block: Duration) -> Result<EventPage> {
+        let until = Instant::now() + block;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let entries = self.read_stream(after, limit, left.min(BLOCK_MAX)).await?;
+            if entries == Value::Nil && Instant::now() < until {
+                continue;
+            }
+            return self.event_page(after, entries).await;
+        }
+    }
+
+    async fn last_position(&self) -> Result<Position> {
+        let mut command = redis::cmd("XREVRANGE");
+        command.arg(&self.keys.events).arg("+").arg("-").arg("COUNT").arg(1);
+        let entries = wire::events(self.link.command("last position", &command).await?)?;
+        Ok(entries.last().map_or(Position::START, |event| event.position))
+    }
+}
+
+impl RedisQueue {
+    /// Returns the ids of a page, in the order asked for.
+    async fn page(&self, query: ListQuery) -> Result<Vec<JobId>> {
+        let limit = i64::try_from(query.limit.min(PAGE_MAX)).unwrap_or(0);
+        let skip = i64::try_from(query.skip).unwrap_or(i64::MAX - limit);
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let key = self.keys.state(query.state);
+        let mut command = redis::cmd(match (is_list(query.state), query.newest_first) {
+            (true, _) => "LRANGE",
+            (false, true) => "ZREVRANGE",
+            (false, false) => "ZRANGE",
+        });
+        command.arg(key);
+        // The oldest job of a list stands at its tail.
+        let from_tail = is_list(query.state) && !query.newest_first;
+        if from_tail {
+            command.arg(-skip - limit).arg(-skip - 1);
+        } else {
+            command.arg(skip).arg(skip + limit - 1);
+        }
+        let mut ids = wire::ids(self.link.command("list", &command).await?)?;
+        if from_tail {
+            ids.reverse();
+        }
+        Ok(ids)
+    }
+
+    /// Reads the hashes of jobs whose state is known; ids without one are left out.
+    async fn rows(&self, ids: &[JobId], state: JobState) -> Result<Vec<JobSnapshot>> {
+        let mut pipeline = redis::pipe();
+        for id in ids {
+            pipeline.cmd("HGETALL").arg(self.keys.job(id));
+            match state {
+                JobState::Delayed => {
+                    pipeline.cmd("ZSCORE").arg(self.keys.state(state)).arg(id.as_str())
+                }
+                _ => pipeline.cmd("ZSCORE").arg(&self.keys.cancel_marks).arg(id.as_str()),
+            };
+        }
+        let mut replies = self.link.pipeline("list", &pipeline).await?.into_iter();
+        let mut jobs = Vec::with_capacity(ids.len());
+        for id in ids {
+            let (Some(row), Some(score)) = (replies.next(), replies.next()) else { break };
+            if matches!(&row, Value::Array(fields) if fields.is_empty()) {
+                continue;
+            }
+            let score = wire::number(score)?;
+            jobs.push(JobSnapshot {
+                job: Fields::from_pairs(row)?.into_job(id.clone()).job,
+                state,
+                due_ms: score.filter(|_| state == JobState::Delayed).map(due_of),
+                cancel_requested: state != JobState::Delayed && score.is_some(),
+            });
+        }
+        Ok(jobs)
+    }
+
+    /// Reads entries after a position; nil when there are none within `block`.
+    async fn read_stream(&self, after: Position, limit: usize, block: Duration) -> Result<Value> {
+        let mut command = redis::cmd("XREAD");
+        command.arg("COUNT").arg(limit.clamp(1, EVENTS_MAX));
+        let block_ms = u64::try_from(block.as_millis()).unwrap_or(0);
+        if block_ms > 0 {
+            command.arg("BLOCK").arg(block_ms);
+        }
+        command.arg("STREAMS").arg(&self.keys.events).arg(after.to_string());
+        if block_ms > 0 {
+            return self.tail.blocking("events", &command, block).await;
+        }
+        self.link.command("events", &command).await
+    }
+
+    /// Makes a page of an XREAD reply and finds out whether entries before it are lost.
+    async fn event_page(&self, after: Position, reply: Value) -> Result<EventPage> {
+        let events = match wire::list(reply)?.into_iter().next() {
+            Some(stream) => {
+                let [_, entries] = wire::tuple(stream)?;
+                wire::events(entries)?
+            }
+            None => Vec::new(),
+        };
+        let (first, last, trimmed) = self.stream_ends().await?;
+        if last < after {
+            // The stream began anew, as after a loss of the server's data.
+            return Ok(EventPage { events: Vec::new(), next: Position::START, gap: true });
+        }
+        // As long as the entry at or before `after` is kept, nothing after it was trimmed.
+        let gap = trimmed && !events.is_empty() && first > after;
+        let next = events.last().map_or(after, |event| event.position);
+        Ok(EventPage { events, next, gap })
+    }
+
+    /// Returns the first and last position of the stream, and whether it was ever trimmed.
+    async fn stream_ends(&self) -> Result<(Position, Position, bool)> {
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("EXISTS").arg(&self.keys.events);
+        let [exists] = wire::replies(self.link.pipeline("events", &pipeline).await?)?;
+        if wire::number(exists)? != Some(1) {
+            return Ok((Position::START, Position::START, false));
+        }
+        let mut command = redis::cmd("XINFO");
+        command.arg("STREAM").arg(&self.keys.events);
+        let mut items = wire::list(self.link.command("events", &command).await?)?.into_iter();
+        let (mut first, mut last) = (Position::START, Position::START);
+        let (mut length, mut added) = (0, None);
+        while let (Some(name), Some(value)) = (items.next(), items.next()) {
+            match wire::text(name)?.as_deref() {
+                Some("length") => length = wire::number(value)?.unwrap_or(0),
+                Some("entries-added") => added = wire::number(value)?,
+                Some("last-generated-id") => last = wire::position(value)?,
+                Some("first-entry") if value != Value::Nil => {
+                    let [id, _] = wire::tuple(value)?;
+                    first = wire::position(id)?;
+                }
+                _ => {}
+            }
+        }
+        // Redis 6 does not count what was added: there, any stream may have been trimmed.
+        Ok((first, last, added.is_none_or(|added| added > length)))
+    }
+}
+
+/// Makes a snapshot of the four values that the read script answers for a job.
+fn snapshot(id: &JobId, item: Value) -> Result<JobSnapshot> {
+    let [state, score, marked, row] = wire::tuple(item)?;
+    let state = wire::text(state)?.unwrap_or_default().parse()?;
+    let due_ms = wire::number(score)?.map(due_of);
+    Ok(JobSnapshot {
+        job: Fields::from_pairs(row)?.into_job(id.clone()).job,
+        state,
+        due_ms,
+        cancel_requested: wire::number(marked)? == Some(1) && state == JobState::Active,
+    })
+}
+
+/// Returns the due time that a score in `delayed` holds.
+fn due_of(score: u64) -> u64 {
+    score / 4096
+}
+
+fn is_list(state: JobState) -> bool {
+    matches!(state, JobState::Waiting | JobState::Active)
+}

@@ -1,0 +1,170 @@
+//! How everything is spelled in Redis: the keys of BullMQ, and our own beside them.
+//!
+//! Never talks to Redis. A key name outside this file and the scripts is a bug.
+
+use crate::error::{QueueError, Result};
+use crate::job::{JobId, JobState};
+
+/// The version of BullMQ whose states and events this engine writes.
+pub(super) const WIRE_VERSION: &str = "bullmq:6.7.0";
+
+/// What this engine calls itself in the `library` field of a queue.
+pub(super) const LIBRARY: &str = concat!("oxherd:", env!("CARGO_PKG_VERSION"));
+
+/// The keys of an installation: BullMQ's under `{prefix}:`, our own under `{prefix}.oxherd:`.
+///
+/// Our own stand outside BullMQ's key base, where its orphan clean-up would delete them, and share
+/// its hash tag if the prefix has one.
+#[derive(Debug, Clone)]
+pub(super) struct Keyspace {
+    prefix: String,
+}
+
+impl Keyspace {
+    pub(super) fn new(prefix: &str) -> Result<Self> {
+        let refuse = |why: &str| {
+            Err(QueueError::Invalid { what: "prefix", why: format!("{prefix:?} {why}") })
+        };
+        if prefix.is_empty() {
+            return refuse("is empty; BullMQ's default is \"bull\"");
+        }
+        if prefix.contains(':') {
+            return refuse("contains ':', which separates the parts of a key");
+        }
+        Ok(Self { prefix: prefix.to_owned() })
+    }
+
+    pub(super) fn queue(&self, name: &str) -> Result<QueueKeys> {
+        if name.is_empty() || name.contains(':') {
+            return Err(QueueError::Invalid {
+                what: "queue name",
+                why: format!("{name:?} must not be empty or contain ':'"),
+            });
+        }
+        let base = format!("{}:{name}:", self.prefix);
+        Ok(QueueKeys {
+            meta: format!("{base}meta"),
+            events: format!("{base}events"),
+            marker: format!("{base}marker"),
+            cancel_marks: format!("{}.oxherd:{name}:cancel", self.prefix),
+            client_name: format!("{}:{}", self.prefix, base64(name.as_bytes())),
+            base,
+        })
+    }
+
+    /// The record that tells how a job stands.
+    pub(super) fn status(&self, job: &JobId) -> String {
+        format!("{}.oxherd:status:{job}", self.prefix)
+    }
+
+    /// The id of the installation that the store belongs to.
+    pub(super) fn installation(&self) -> String {
+        format!("{}.oxherd:installation", self.prefix)
+    }
+}
+
+/// The keys of one queue.
+#[derive(Debug)]
+pub(super) struct QueueKeys {
+    /// `{prefix}:{queue}:`, before every key of BullMQ.
+    pub(super) base: String,
+    pub(super) meta: String,
+    pub(super) events: String,
+    pub(super) marker: String,
+    /// Ours: the running jobs that were asked to stop, by the time at which the mark ends.
+    pub(super) cancel_marks: String,
+    /// The name of a worker's blocking connection, by which dashboards count workers.
+    pub(super) client_name: String,
+}
+
+impl QueueKeys {
+    pub(super) fn job(&self, id: &JobId) -> String {
+        format!("{}{id}", self.base)
+    }
+
+    pub(super) fn logs(&self, id: &JobId) -> String {
+        format!("{}{id}:logs", self.base)
+    }
+
+    /// The list or sorted set of a state.
+    pub(super) fn state(&self, state: JobState) -> String {
+        let name = match state {
+            JobState::Waiting => "wait",
+            other => other.as_str(),
+        };
+        format!("{}{name}", self.base)
+    }
+
+    /// Where BullMQ 5 puts the waiting jobs of a paused queue.
+    pub(super) fn legacy_paused(&self) -> String {
+        format!("{}paused", self.base)
+    }
+
+    /// The name of the connection that reads events.
+    pub(super) fn events_client_name(&self) -> String {
+        format!("{}:qe", self.client_name)
+    }
+}
+
+/// Standard base64 with padding, as BullMQ encodes queue names in client names.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let group = chunk.iter().fold(0_u32, |group, byte| group << 8 | u32::from(*byte))
+            << (8 * (3 - chunk.len()));
+        for place in 0..4 {
+            if place <= chunk.len() {
+                let index = (group >> (18 - 6 * place)) & 63;
+                text.push(char::from(ALPHABET[index as usize]));
+            } else {
+                text.push('=');
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_spelled_as_bullmq_spells_them() {
+        let keys = Keyspace::new("bull").unwrap().queue("mail").unwrap();
+        let id = JobId::from_store("7");
+        assert_eq!(keys.job(&id), "bull:mail:7");
+        assert_eq!(keys.logs(&id), "bull:mail:7:logs");
+        assert_eq!(keys.meta, "bull:mail:meta");
+        assert_eq!(keys.state(JobState::Waiting), "bull:mail:wait");
+        assert_eq!(keys.state(JobState::WaitingChildren), "bull:mail:waiting-children");
+        assert_eq!(keys.client_name, "bull:bWFpbA==");
+        assert_eq!(keys.events_client_name(), "bull:bWFpbA==:qe");
+    }
+
+    #[test]
+    fn our_own_keys_stand_outside_the_base_under_the_same_hash_tag() {
+        let space = Keyspace::new("{bull}").unwrap();
+        let keys = space.queue("mail").unwrap();
+        for key in [keys.cancel_marks.clone(), space.status(&JobId::from_store("7"))] {
+            assert!(!key.starts_with("{bull}:"), "{key}");
+            assert!(key.starts_with("{bull}"), "{key}");
+        }
+    }
+
+    #[test]
+    fn names_with_a_colon_are_refused() {
+        assert!(Keyspace::new("a:b").is_err());
+        assert!(Keyspace::new("").is_err());
+        assert!(Keyspace::new("bull").unwrap().queue("a:b").is_err());
+        assert!(Keyspace::new("bull").unwrap().queue("").is_err());
+    }
+
+    #[test]
+    fn base64_pads_as_the_standard_says() {
+        let cases = [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("q2", "cTI=")];
+        for (plain, encoded) in cases {
+            assert_eq!(base64(plain.as_bytes()), encoded);
+        }
+    }
+}

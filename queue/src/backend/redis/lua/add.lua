@@ -1,0 +1,60 @@
+-- Adds jobs, in order.
+--
+-- KEYS  1 meta
+-- ARGV  1 key base   2 now (ms)   3 number of jobs (at most 500), then for each job 6 values:
+--       id ('' = the queue gives one), name, data, opts (JSON), timestamp (ms), delay (ms)
+-- Effects  counter `id`, job hashes, `wait` or `delayed`, markers, the stream.
+-- Events   added, then waiting | delayed{delay = due ms}; duplicated for an id that exists.
+-- Returns  for each job 2 values: its id, and the position of its waiting or delayed event, or
+--          false for a duplicate.
+local base, count = ARGV[1], tonumber(ARGV[3])
+local events, delayed, marker = base .. 'events', base .. 'delayed', base .. 'marker'
+local meta = redis.call('HMGET', KEYS[1], 'paused', 'concurrency', 'opts.maxLenEvents')
+local last = redis.call('INCRBY', base .. 'id', count)
+if not meta[3] then redis.call('HSET', KEYS[1], 'opts.maxLenEvents', '10000') end
+redis.call('XTRIM', events, 'MAXLEN', '~', tonumber(meta[3]) or 10000)
+
+local reply, waiting, any_delayed = {}, {}, false
+local at = 3
+for i = 1, count do
+  local id, name, delay = ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 6])
+  local custom = id ~= ''
+  if not custom then id = string.format('%.0f', last - count + i) end
+  local job = base .. id
+  if custom and redis.call('EXISTS', job) == 1 then
+    redis.call('XADD', events, '*', 'event', 'duplicated', 'jobId', id)
+    reply[#reply + 1] = id
+    reply[#reply + 1] = false
+  else
+    redis.call('HSET', job, 'name', name, 'data', ARGV[at + 3], 'opts', ARGV[at + 4],
+      'timestamp', ARGV[at + 5], 'delay', ARGV[at + 6], 'priority', '0')
+    redis.call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', name)
+    reply[#reply + 1] = id
+    if delay > 0 then
+      local due = tonumber(ARGV[at + 5]) + delay
+      local floor, top = due * 4096, due * 4096 + 4095
+      local peer = redis.call('ZREVRANGEBYSCORE', delayed, top, floor, 'WITHSCORES', 'LIMIT', 0, 1)
+      redis.call('ZADD', delayed, peer[2] and math.min(tonumber(peer[2]) + 1, top) or floor, id)
+      any_delayed = true
+      reply[#reply + 1] = redis.call('XADD', events, '*', 'event', 'delayed', 'jobId', id,
+        'delay', string.format('%.0f', due))
+    else
+      waiting[#waiting + 1] = id
+      reply[#reply + 1] = redis.call('XADD', events, '*', 'event', 'waiting', 'jobId', id)
+    end
+  end
+  at = at + 6
+end
+
+if #waiting > 0 then
+  redis.call('LPUSH', base .. 'wait', unpack(waiting))
+  local limit = tonumber(meta[2])
+  if not meta[1] and not (limit and redis.call('LLEN', base .. 'active') >= limit) then
+    redis.call('ZADD', marker, 0, '0')
+  end
+end
+if any_delayed then
+  local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
+  redis.call('ZADD', marker, tonumber(first[2]) / 4096, '1')
+end
+return reply

@@ -1,0 +1,34 @@
+-- Part of settle.lua: removes finished jobs over the count or the age that is kept, at most 900 of
+-- each kind. Expects `keep_count` and `keep_age` by set name.
+for _, set in ipairs({ 'completed', 'failed' }) do
+  local key, old = base .. set, {}
+  if keep_age[set] then
+    old = redis.call('ZRANGEBYSCORE', key, '-inf', clock - keep_age[set] * 1000, 'LIMIT', 0, 900)
+    if #old > 0 then redis.call('ZREMRANGEBYRANK', key, 0, #old - 1) end
+  end
+  if keep_count[set] then
+    local excess = math.min(redis.call('ZCARD', key) - keep_count[set], 900 - #old)
+    if excess > 0 then
+      local more = redis.call('ZRANGE', key, 0, excess - 1)
+      redis.call('ZREMRANGEBYRANK', key, 0, excess - 1)
+      for i = 1, #more do old[#old + 1] = more[i] end
+    end
+  end
+  local removed, size = {}, 0
+  for i = 1, #old do
+    local job = base .. old[i]
+    removed[size + 1], removed[size + 2] = job, job .. ':logs'
+    removed[size + 3], removed[size + 4] = job .. ':dependencies', job .. ':processed'
+    removed[size + 5], removed[size + 6] = job .. ':failed', job .. ':unsuccessful'
+    size = size + 6
+    -- Only a failed child can still be awaited by a parent.
+    local parent = set == 'failed' and redis.call('HGET', job, 'parentKey')
+    if parent then
+      if not family then
+        --@include family
+      end
+      family.removed(parent, job)
+    end
+  end
+  if size > 0 then redis.call('DEL', unpack(removed)) end
+end
