@@ -17,6 +17,8 @@ use crate::job::{JobId, JobSnapshot, JobState};
 const READ_MAX: usize = 100;
 /// The most jobs in a page.
 const PAGE_MAX: u64 = 1000;
+/// The most events in a page.
+const EVENTS_MAX: usize = 100_000;
 /// The longest block of one read of the stream on the server.
 const BLOCK_MAX: Duration = Duration::from_secs(8);
 
@@ -187,7 +189,7 @@ impl RedisQueue {
     /// Reads entries after a position; nil when there are none within `block`.
     async fn read_stream(&self, after: Position, limit: usize, block: Duration) -> Result<Value> {
         let mut command = redis::cmd("XREAD");
-        command.arg("COUNT").arg(limit.clamp(1, 1000));
+        command.arg("COUNT").arg(limit.clamp(1, EVENTS_MAX));
         let block_ms = u64::try_from(block.as_millis()).unwrap_or(0);
         if block_ms > 0 {
             command.arg("BLOCK").arg(block_ms);

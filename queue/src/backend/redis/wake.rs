@@ -7,7 +7,7 @@
 //! Never claims; every wake-up may be in vain.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use redis::Value;
@@ -43,6 +43,8 @@ struct Shared {
     wanted: Notify,
     /// Tells one waiting call that there may be work.
     work: Notify,
+    /// A call was woken and nobody has claimed since: the news must not be lost with that call.
+    owed: AtomicBool,
     /// When the earliest delayed job is due, as far as known here.
     due_ms: AtomicU64,
 }
@@ -55,6 +57,7 @@ impl Wake {
             waiting: AtomicUsize::new(0),
             wanted: Notify::new(),
             work: Notify::new(),
+            owed: AtomicBool::new(false),
             due_ms: AtomicU64::new(NEVER),
         });
         let line = Dedicated::new(dialer, keys.client_name.clone());
@@ -66,9 +69,19 @@ impl Wake {
     pub(super) async fn wait(&self, longest: Duration) {
         let shared = &*self.shared;
         let _present = Present::new(shared);
+        if shared.owed.load(Ordering::Acquire) {
+            return;
+        }
         let longest = longest.min(shared.until_due());
         // The time that runs out here may be that of a delayed job: the claim will tell.
-        let _ = timeout(longest, shared.work.notified()).await;
+        if timeout(longest, shared.work.notified()).await.is_ok() {
+            shared.owed.store(true, Ordering::Release);
+        }
+    }
+
+    /// Takes note that a claim is on its way, which will see whatever was told before.
+    pub(super) fn claiming(&self) {
+        self.shared.owed.store(false, Ordering::Release);
     }
 
     /// Takes note of when the earliest delayed job is due, as a claim has seen it.
