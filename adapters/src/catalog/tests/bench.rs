@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use jiff::civil::date;
 use oxherd_study::accept::{Accepted, AcceptedWhat, Action, IdempotencyKey, Intent, NewUpload};
 use oxherd_study::document::DocumentKind;
 use oxherd_study::error::ErrorCode;
@@ -266,7 +265,7 @@ pub(super) fn saved(plan: &Plan, sessions: usize) -> SavedPlan {
         objective: "Say it in your own words".to_owned(),
         order_index: u32::try_from(index).unwrap(),
         estimated_minutes: 30,
-        scheduled_for_date: date(2026, 3, 2),
+        scheduled_for_date: "2026-03-02".parse().unwrap(),
         optional: index == 1,
         status: SessionStatus::Scheduled,
         sources: vec![Source {
