@@ -64,19 +64,31 @@ pub(super) async fn cycle(dir: &Path, scale: Scale, report: &mut Report) -> Resu
     say("the cycle of the embedded store");
     let mut rates = Vec::new();
     let mut costs = Vec::new();
+    let mut shares = Vec::new();
     for _ in 0..scale.rounds {
         let folder = folder(dir)?;
         let store = open(folder.path())?;
         let (rate, cost) = run_cycle(store.queue("bench").await?, scale.jobs).await?;
         rates.push(rate);
         costs.extend(cost);
+        shares.push(jobs_per_commit(&store, scale.jobs));
         store.close().await;
     }
     let rate = Row::new("cycle, 50 slots", "jobs/s").beside("40,000", "78-86k", "22,556 (memory)");
     report.push(rate.measured(median(rates)));
     let cost = Row::new("cycle, processor", "µs a job").beside("25", "10-11", "45 (memory)");
     report.push(if costs.is_empty() { cost } else { cost.measured(median(costs)) });
+    let share = Row::new("cycle, completed with one sync", "jobs").beside("", "25.6", "");
+    report.push(share.measured(median(shares)));
     Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of jobs")]
+fn jobs_per_commit(store: &EmbeddedStore, jobs: usize) -> f64 {
+    // The preloading took one commit per thousand.
+    let preloads = jobs.div_ceil(1_000) as u64;
+    let commits = store.counters().groups.saturating_sub(preloads).max(1);
+    jobs as f64 / commits as f64
 }
 
 /// Runs preloaded no-op jobs; returns jobs a second and this process's microseconds per job.
