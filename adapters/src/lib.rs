@@ -2,5 +2,9 @@
 //!
 //! # Layout, in reading order
 //! * [`parser`]: documents to text, each in a child process.
+//! * [`embedder`], [`index`]: texts to vectors and to full-text indexes.
 
+pub mod embedder;
+pub mod index;
 pub mod parser;
+mod terms;
