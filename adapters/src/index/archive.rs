@@ -15,8 +15,9 @@ const META: &str = "meta.json";
 /// Collects the files of an index.
 pub(super) fn write(index: &Index, directory: &RamDirectory) -> tantivy::Result<Bytes> {
     let mut archive = Vec::new();
-    let segments = index.searchable_segment_metas()?;
-    let files: BTreeSet<PathBuf> = segments.iter().flat_map(|meta| meta.list_files()).collect();
+    let mut files: BTreeSet<PathBuf> =
+        index.load_metas()?.list_segment_files().into_iter().collect();
+    files.remove(Path::new(META));
     for path in &files {
         match directory.open_read(path) {
             Ok(file) => append(&mut archive, path, &file.read_bytes()?),
