@@ -6,9 +6,9 @@
 //! ```
 
 mod key;
+mod samples;
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use oxherd_actors::handles::Drain;
 use oxherd_actors::parts::{EdgeSpec, Exit, Handles, Listener, TreeOptions, TreeParts};
 use oxherd_adapters::catalog::SqlCatalog;
-use oxherd_adapters::embedder::LocalEmbedder;
+use oxherd_adapters::embedder::HashedEmbedder;
 use oxherd_adapters::index::TantivyIndex;
 use oxherd_adapters::objects::LocalObjects;
 use oxherd_adapters::parser::{ChildParser, ParserOptions};
@@ -67,9 +67,9 @@ impl App {
             catalog,
             objects: LocalObjects::open(&config.data_dir.join("objects")).await?,
             parser,
-            embedder: Arc::new(LocalEmbedder::default()),
+            embedder: Arc::new(HashedEmbedder),
             index: Arc::new(TantivyIndex::default()),
-            author: Arc::new(LocalAuthor::default()),
+            author: Arc::new(LocalAuthor),
             calendar: Arc::new(SystemCalendar),
             bundles: Arc::default(),
         };
@@ -186,6 +186,7 @@ impl Edge {
             settings: ApiSettings {
                 cors_origins: self.config.http.cors_origins,
                 tokenless: self.config.auth.mode == AuthMode::None,
+                samples: samples::ALL.to_vec(),
                 ..ApiSettings::default()
             },
         });
@@ -207,9 +208,4 @@ impl Edge {
 fn router_of(routers: &[(&str, Router)], name: &str) -> Router {
     let found = routers.iter().find(|(known, _)| *known == name);
     found.map_or_else(Router::new, |(_, router)| router.clone())
-}
-
-/// Tells whether a folder holds an installation already.
-pub fn is_installed(data_dir: &Path) -> bool {
-    data_dir.join("catalog.sqlite").exists()
 }

@@ -8,6 +8,7 @@ use oxherd_queue::backend::Counts;
 use oxherd_queue::status::StatusRecord;
 use oxherd_queue::{JobId, QueueError};
 use oxherd_study::accept::{Accepted, Intent};
+use oxherd_study::ports::Effects;
 use oxherd_study::{StudyError, UserId};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -79,6 +80,9 @@ pub trait JobControl: Send + Sync + 'static {
 
     /// Ends the job of an entity that was just deleted, if it lives, without touching its row.
     async fn forget(&self, user: &UserId, job: &JobId);
+
+    /// Hears what a deletion did to plans that waited for the entity.
+    fn happened(&self, effects: &Effects);
 }
 
 /// Why a job could not be cancelled.
@@ -174,5 +178,35 @@ impl Drain {
     pub async fn begun(&self) {
         let mut begun = self.begun.subscribe();
         let _ = begun.wait_for(|begun| *begun).await;
+    }
+}
+
+/// Crashes the actor at a path; tells whether there was one.
+pub type Crash = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// Crashes parts of the tree on purpose, for tests of the whole program.
+#[derive(Clone, Default)]
+pub struct Faults {
+    crash: Option<Crash>,
+}
+
+impl Faults {
+    /// Allows crashes.
+    #[must_use]
+    pub fn allowed(crash: Crash) -> Self {
+        Self { crash: Some(crash) }
+    }
+
+    /// Crashes the actor at a path of names below the root, e.g. `StatusCache` or
+    /// `material-processing/QueueConsumer`; `false` when there is none or faults are not allowed.
+    #[must_use]
+    pub fn crash(&self, path: &str) -> bool {
+        self.crash.as_ref().is_some_and(|crash| crash(path))
+    }
+}
+
+impl std::fmt::Debug for Faults {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Faults").field("allowed", &self.crash.is_some()).finish()
     }
 }

@@ -120,8 +120,8 @@ pub enum Submitted {
         /// The position of its `waiting` or `delayed` event.
         version: Position,
     },
-    /// It had ended with a lower generation: it waits again with the new data and its attempts
-    /// reset.
+    /// It had ended with a lower generation: it starts over as this request describes it (name,
+    /// data, options, creation time), and nothing of the old run is left but its log.
     Again {
         /// The position of its `waiting` event.
         version: Position,

@@ -120,8 +120,8 @@ async fn queues(config: &Config) -> Finding {
     if config.redis.url.is_empty() {
         return Finding::good("queues", "embedded, in the data folder");
     }
-    let options =
-        RedisOptions { url: config.redis.url.clone(), prefix: config.redis.prefix.clone() };
+    let mut options = RedisOptions::new(&config.redis.url);
+    options.prefix.clone_from(&config.redis.prefix);
     let shown = without_password(&config.redis.url);
     match RedisStore::connect(options, Arc::new(SystemClock)).await {
         Ok(_) => Finding::good("queues", format!("{shown} answers and keeps what it is given")),

@@ -13,9 +13,9 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 
 pub use catalog::{
-    Acceptance, Begun, Catalog, Deleted, Effects, Library, MaterialFilter, MaterialRuns, Outbox,
-    OutboxPressure, OutboxRow, Page, PageRequest, PlanChange, PlanFilter, PlanRuns, Published, Run,
-    SavedPlan, Searchable, Sort, Unsettled, Upkeep,
+    Acceptance, Begun, Catalog, Deleted, Effects, Entity, Library, MaterialFilter, MaterialRuns,
+    Outbox, OutboxPressure, OutboxRow, Page, PageRequest, PlanChange, PlanFilter, PlanRuns,
+    Published, Run, SavedPlan, Searchable, Sort, Unsettled, Upkeep,
 };
 
 use crate::author::Author;

@@ -1,5 +1,6 @@
 //! `cargo xtask <task>`: everything that is done to the workspace, beside building it.
 
+mod bench;
 mod install;
 mod run;
 mod test;
@@ -21,13 +22,23 @@ struct Command {
 enum Task {
     /// Installs what the tests need and runs all of them.
     Test(test::Options),
+    /// Measures, and prints the figures beside those of others; asserts nothing about time.
+    #[command(subcommand)]
+    Bench(Bench),
     /// Checks the rules of the code base.
     Tidy,
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// The job engine: adds, the full cycle, latencies, BullMQ beside it.
+    Engine(bench::engine::EngineOptions),
 }
 
 fn main() -> ExitCode {
     let done = match Command::parse().task {
         Task::Test(options) => test::run(&options),
+        Task::Bench(Bench::Engine(options)) => bench::engine::engine(&options),
         Task::Tidy => tidy::run(),
     };
     match done {

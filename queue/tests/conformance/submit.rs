@@ -15,6 +15,7 @@ on_both_stores!(
     a_finished_job_ignores_its_own_and_older_generations,
     a_living_job_ignores_higher_generations,
     a_request_needs_an_id,
+    a_new_generation_starts_over,
     many_requests_go_in_one_call,
     a_request_may_be_twice_in_one_call,
 );
@@ -122,6 +123,24 @@ async fn a_request_needs_an_id(world: World) {
     assert_invalid(world.queue.submit(vec![job("a")]).await);
     let large = Payload::encode(&"x".repeat(NewJob::DATA_MAX)).unwrap();
     assert_invalid(world.queue.submit(vec![NewJob::new("a", large).with_id(id("b"))]).await);
+}
+
+async fn a_new_generation_starts_over(world: World) {
+    submit(&world, 1).await;
+    let job = world.claim().await;
+    world.queue.progress(&job.job.id, Payload::encode(&80).unwrap()).await.unwrap();
+    world.settle(&job, failed()).await;
+    world.pass(Duration::from_millis(200)).await;
+    let asked_ms = world.now_ms();
+
+    let options = JobOptions { attempts: 7, ..JobOptions::bare() };
+    let request = NewJob { name: "other".to_owned(), options, ..run_of(2) };
+    world.queue.submit(vec![request]).await.unwrap();
+
+    let job = world.job(&id("mat_1")).await;
+    assert_eq!((job.name.as_str(), job.options.attempts), ("other", 7));
+    assert!(job.timestamp_ms.abs_diff(asked_ms) < 100, "its life starts anew");
+    assert_eq!((job.progress, job.stack_trace, job.processed_on_ms), (None, vec![], None));
 }
 
 async fn many_requests_go_in_one_call(world: World) {

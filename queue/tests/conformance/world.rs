@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use oxherd_queue::backend::embedded::EmbeddedStore;
 use oxherd_queue::backend::redis::{RedisOptions, RedisStore};
 use oxherd_queue::backend::{Added, Claim, Claimed, ListQuery, Turn};
 use oxherd_queue::clock::{Clock, SystemClock};
@@ -297,10 +298,12 @@ fn word(event: &Event) -> String {
 // The two doors. A store that cannot be had here gives nothing, and says why.
 
 async fn open_embedded(
-    _clock: &Arc<MovableClock>,
+    clock: &Arc<MovableClock>,
 ) -> Option<(Arc<dyn Store>, Option<tempfile::TempDir>)> {
-    println!("SKIPPED: the embedded store is not wired into this suite yet");
-    None
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::clone(clock);
+    let store = EmbeddedStore::open(folder.path(), clock).unwrap();
+    Some((store, Some(folder)))
 }
 
 async fn open_redis() -> Option<Arc<dyn Store>> {

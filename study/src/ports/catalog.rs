@@ -140,12 +140,8 @@ pub trait Library: Send + Sync {
     ) -> Result<Option<Session>>;
 
     /// Deletes a plan, and the materials that were kept for it alone.
-    async fn delete_plan(
-        &self,
-        user: &UserId,
-        id: &PlanId,
-        now_ms: u64,
-    ) -> Result<Option<Deleted>>;
+    async fn delete_plan(&self, user: &UserId, id: &PlanId, now_ms: u64)
+    -> Result<Option<Deleted>>;
 }
 
 /// Which materials to list.
@@ -460,4 +456,20 @@ pub trait Upkeep: Send + Sync {
 
     /// Returns those of the keys that no row refers to.
     async fn unreferenced(&self, keys: &[String]) -> Result<Vec<String>>;
+
+    /// Returns the entity of a job, whosever it is and without its modules; never shown to a person
+    /// without a check of its user. A catalog that cannot look it up answers as if there were none.
+    async fn entity_of(&self, job: &str) -> Result<Option<Entity>> {
+        let _ = job;
+        Ok(None)
+    }
+}
+
+/// What a job works on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Entity {
+    /// A material.
+    Material(Box<Material>),
+    /// A plan.
+    Plan(Box<Plan>),
 }

@@ -118,6 +118,9 @@ impl RedisQueue {
         for settlement in settlements {
             write(&mut call, settlement);
         }
+        if next.is_some() {
+            self.wake.claiming();
+        }
         let reply = self.link.script(operation, &call).await?;
         let [settled, jobs, next_due, _promoted, limited] = wire::tuple(reply)?;
         let settled = read_settled(settled)?;

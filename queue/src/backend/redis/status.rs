@@ -34,11 +34,11 @@ impl RedisStatus {
         for record in records {
             call.arg(self.space.status(&record.job));
         }
-        call.arg(KEPT_AFTER_END.as_millis().to_string()).arg(KEPT_ALIVE.as_millis().to_string());
+        let now_ms = self.link.now_ms();
         for record in records {
             call.arg(record.generation).arg(record.version.ms).arg(record.version.seq);
             call.arg(record.state.as_str()).arg(u8::from(record.state.is_final()));
-            call.arg(encode(record)?);
+            call.arg(forgotten_ms(record, now_ms)).arg(encode(record)?);
         }
         let reply = wire::list(self.link.script("put status", &call).await?)?;
         reply.into_iter().map(decode).collect()
@@ -73,6 +73,16 @@ impl StatusStore for RedisStatus {
     async fn purge(&self) -> Result<u64> {
         Ok(0)
     }
+}
+
+/// Returns when a record is to be forgotten, in milliseconds since the epoch.
+fn forgotten_ms(record: &StatusRecord, now_ms: u64) -> u64 {
+    let (from, kept) = if record.state.is_final() {
+        (record.finished_ms.unwrap_or(now_ms), KEPT_AFTER_END)
+    } else {
+        (now_ms, KEPT_ALIVE)
+    };
+    from.saturating_add(u64::try_from(kept.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn encode(record: &StatusRecord) -> Result<String> {

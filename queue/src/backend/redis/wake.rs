@@ -7,7 +7,7 @@
 //! Never claims; every wake-up may be in vain.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use redis::Value;
@@ -15,7 +15,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::connection::{Dedicated, Link, backoff};
+use super::connection::{Link, backoff};
+use super::dedicated::Dedicated;
 use super::dial::Dialer;
 use super::keys::QueueKeys;
 use super::wire;
@@ -43,6 +44,8 @@ struct Shared {
     wanted: Notify,
     /// Tells one waiting call that there may be work.
     work: Notify,
+    /// A call was woken and nobody has claimed since: the news must not be lost with that call.
+    owed: AtomicBool,
     /// When the earliest delayed job is due, as far as known here.
     due_ms: AtomicU64,
 }
@@ -55,6 +58,7 @@ impl Wake {
             waiting: AtomicUsize::new(0),
             wanted: Notify::new(),
             work: Notify::new(),
+            owed: AtomicBool::new(false),
             due_ms: AtomicU64::new(NEVER),
         });
         let line = Dedicated::new(dialer, keys.client_name.clone());
@@ -66,9 +70,19 @@ impl Wake {
     pub(super) async fn wait(&self, longest: Duration) {
         let shared = &*self.shared;
         let _present = Present::new(shared);
+        if shared.owed.load(Ordering::Acquire) {
+            return;
+        }
         let longest = longest.min(shared.until_due());
         // The time that runs out here may be that of a delayed job: the claim will tell.
-        let _ = timeout(longest, shared.work.notified()).await;
+        if timeout(longest, shared.work.notified()).await.is_ok() {
+            shared.owed.store(true, Ordering::Release);
+        }
+    }
+
+    /// Takes note that a claim is on its way, which will see whatever was told before.
+    pub(super) fn claiming(&self) {
+        self.shared.owed.store(false, Ordering::Release);
     }
 
     /// Takes note of when the earliest delayed job is due, as a claim has seen it.
@@ -152,7 +166,7 @@ async fn watch(shared: Arc<Shared>, line: Dedicated) {
         let mut command = redis::cmd("BZPOPMIN");
         command.arg(&shared.marker).arg(block.as_secs_f64());
         let outcome = match line.blocking("wait", &command, block).await {
-            Ok(reply) => heed(&shared, reply).await,
+            Ok((reply, _)) => heed(&shared, reply).await,
             Err(error) => Err(error),
         };
         match outcome {

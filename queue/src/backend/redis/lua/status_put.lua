@@ -1,14 +1,14 @@
 -- Stores the status records that are newer than the stored ones.
 --
 -- KEYS  the records
--- ARGV  1 milliseconds a record of an ended job is kept   2 of a living one, then for each record
---       6 values: generation, version (ms), version (sequence), state, '1' = final, record (JSON)
+-- ARGV  for each record 7 values: generation, version (ms), version (sequence), state, '1' = final,
+--       when it is to be forgotten (ms since the epoch), record (JSON)
 -- Effects  a record takes the place of a lower generation, or of a lower version of the same
 --          generation unless that one is final and of another state.
 -- Returns  for each record false when it was stored, else the stored one.
 local reply = {}
 for i = 1, #KEYS do
-  local at = 6 * i - 4
+  local at = 7 * i - 7
   local generation, ms, seq = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
   local old = redis.call('HMGET', KEYS[i], 'generation', 'ms', 'seq', 'state', 'final', 'record')
   local newer = true
@@ -23,8 +23,8 @@ for i = 1, #KEYS do
   end
   if newer then
     redis.call('HSET', KEYS[i], 'generation', ARGV[at + 1], 'ms', ARGV[at + 2],
-      'seq', ARGV[at + 3], 'state', ARGV[at + 4], 'final', ARGV[at + 5], 'record', ARGV[at + 6])
-    redis.call('PEXPIRE', KEYS[i], ARGV[at + 5] == '1' and ARGV[1] or ARGV[2])
+      'seq', ARGV[at + 3], 'state', ARGV[at + 4], 'final', ARGV[at + 5], 'record', ARGV[at + 7])
+    redis.call('PEXPIREAT', KEYS[i], ARGV[at + 6])
     reply[i] = false
   else
     reply[i] = old[6]

@@ -1,0 +1,136 @@
+//! The ended jobs of a queue: their order in memory, their records in memory until a checkpoint
+//! wrote them to the tables.
+//!
+//! Never reads a table: whoever needs a record that is not here reads it with [`super::reader`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::job::{JobId, JobState};
+
+use super::job_body::Record;
+
+/// The most jobs that one finish removes because of their age, as in BullMQ.
+const AGED_MAX: usize = 1000;
+
+/// Where an ended job is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct EndedKey {
+    pub(super) state: JobState,
+    pub(super) finished_ms: u64,
+    pub(super) serial: u64,
+    /// The key of its log rows.
+    pub(super) log: u64,
+    /// Whether it may have log rows.
+    pub(super) has_log: bool,
+}
+
+/// Rows that nothing refers to any more.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Graves {
+    /// Serials of jobs that have or may have a record or an input in the tables.
+    pub(super) jobs: Vec<u64>,
+    /// Keys of log rows.
+    pub(super) logs: Vec<u64>,
+}
+
+super::encoding::encoded_struct!(Graves { jobs, logs });
+
+impl Graves {
+    pub(super) fn append(&mut self, mut other: Self) {
+        self.jobs.append(&mut other.jobs);
+        self.logs.append(&mut other.logs);
+    }
+}
+
+type Order = BTreeMap<(u64, u64), JobId>;
+
+/// The ended jobs.
+#[derive(Debug, Default)]
+pub(super) struct EndedJobs {
+    completed: Order,
+    failed: Order,
+    /// Records that no checkpoint has begun to write.
+    pending: BTreeMap<u64, Arc<Record>>,
+    /// Records that a checkpoint has begun to write, so that they may have rows.
+    frozen: BTreeMap<u64, Arc<Record>>,
+    pub(super) graves: Graves,
+}
+
+impl EndedJobs {
+    pub(super) fn order(&self, state: JobState) -> &Order {
+        if state == JobState::Completed { &self.completed } else { &self.failed }
+    }
+
+    fn order_mut(&mut self, state: JobState) -> &mut Order {
+        if state == JobState::Completed { &mut self.completed } else { &mut self.failed }
+    }
+
+    /// Takes a job that ended just now.
+    pub(super) fn insert(&mut self, record: Record) -> EndedKey {
+        let Record { state, finished_ms, .. } = record;
+        let (serial, log, has_log) = (record.body.serial, record.body.log, record.body.has_log);
+        let key = EndedKey { state, finished_ms, serial, log, has_log };
+        self.restore(key, record.body.id.clone());
+        self.pending.insert(key.serial, Arc::new(record));
+        key
+    }
+
+    /// Puts a changed record in the place of an older form of it.
+    pub(super) fn update(&mut self, record: Record) {
+        self.pending.insert(record.body.serial, Arc::new(Record { has_rows: true, ..record }));
+    }
+
+    /// Takes a job whose record is in the tables.
+    pub(super) fn restore(&mut self, key: EndedKey, id: JobId) {
+        self.order_mut(key.state).insert((key.finished_ms, key.serial), id);
+    }
+
+    /// Returns the record if it is in memory; if not, the tables have it.
+    pub(super) fn record(&self, serial: u64) -> Option<&Arc<Record>> {
+        self.pending.get(&serial).or_else(|| self.frozen.get(&serial))
+    }
+
+    /// Takes a job out; its log stays if another life of the job goes on with it.
+    pub(super) fn remove(&mut self, key: EndedKey, keep_log: bool) {
+        self.order_mut(key.state).remove(&(key.finished_ms, key.serial));
+        let pending = self.pending.remove(&key.serial);
+        let was_frozen = self.frozen.remove(&key.serial).is_some();
+        if was_frozen || pending.is_none_or(|record| record.has_rows) {
+            self.graves.jobs.push(key.serial);
+        }
+        if key.has_log && !keep_log {
+            self.graves.logs.push(key.log);
+        }
+    }
+
+    /// Returns jobs that ended at least that long ago, the newest of them first.
+    pub(super) fn aged(&self, state: JobState, now_ms: u64, age_seconds: u64) -> Vec<JobId> {
+        let limit = now_ms.saturating_sub(age_seconds.saturating_mul(1000));
+        let aged = self.order(state).range(..=(limit, u64::MAX)).rev();
+        aged.take(AGED_MAX).map(|(_, id)| id.clone()).collect()
+    }
+
+    /// Returns the jobs beyond the newest `count`.
+    pub(super) fn beyond(&self, state: JobState, count: u64) -> Vec<JobId> {
+        let order = self.order(state);
+        let beyond = order.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
+        order.values().take(beyond).cloned().collect()
+    }
+
+    /// Gives the records to a checkpoint; they stay readable until it has ended.
+    pub(super) fn freeze(&mut self) -> (Vec<Arc<Record>>, Graves) {
+        self.frozen.append(&mut self.pending);
+        (self.frozen.values().cloned().collect(), std::mem::take(&mut self.graves))
+    }
+
+    /// Forgets what the checkpoint wrote.
+    pub(super) fn thaw(&mut self) {
+        self.frozen.clear();
+    }
+
+    /// Takes back what a failed checkpoint was to delete; the next one writes its records again.
+    pub(super) fn unfreeze(&mut self, graves: Graves) {
+        self.graves.append(graves);
+    }
+}

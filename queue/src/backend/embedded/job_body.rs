@@ -1,0 +1,369 @@
+//! A job as the state machine holds it, alive or ended, and the binary forms of both.
+//!
+//! Never decides anything.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::job::{Job, JobId, JobState, Payload, Token};
+use crate::options::{Backoff, BackoffKind, JobOptions, Retention};
+
+use super::encoding::{Decode, Encode, Input, Malformed, encoded_enum, encoded_struct, put_bytes};
+
+/// What a living and an ended job have in common.
+#[derive(Debug, Clone)]
+pub(super) struct JobBody {
+    /// The key of its rows; a job that is put back to wait gets a new one.
+    pub(super) serial: u64,
+    pub(super) id: JobId,
+    pub(super) name: Arc<str>,
+    pub(super) options: PackedOptions,
+    pub(super) timestamp_ms: u64,
+    /// Whether the producer chose the timestamp.
+    pub(super) timestamp_given: bool,
+    pub(super) delay_ms: u64,
+    pub(super) attempts_started: u32,
+    pub(super) attempts_made: u32,
+    pub(super) stalled_count: u32,
+    pub(super) processed_on_ms: Option<u64>,
+    /// The key of its log rows: the serial of its first life.
+    pub(super) log: u64,
+    /// Whether it may have log rows.
+    pub(super) has_log: bool,
+    pub(super) history: Option<Box<History>>,
+    /// The input, unless it has to be read from the payload table.
+    pub(super) data: Option<Payload>,
+    /// Whether the payload table has the input.
+    pub(super) data_stored: bool,
+}
+
+/// What few waiting jobs have, kept apart to keep them small.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct History {
+    pub(super) processed_by: Option<Arc<str>>,
+    pub(super) progress: Option<Payload>,
+    pub(super) failed_reason: Option<Arc<str>>,
+    pub(super) stack_trace: Vec<String>,
+    pub(super) deferred_failure: Option<Arc<str>>,
+}
+
+encoded_struct!(History { processed_by, progress, failed_reason, stack_trace, deferred_failure });
+
+impl JobBody {
+    pub(super) fn history_mut(&mut self) -> &mut History {
+        self.history.get_or_insert_default()
+    }
+
+    /// Writes the job out for callers; `data` is the input from wherever it is.
+    pub(super) fn to_job(&self, data: Payload) -> Job {
+        let history = self.history.as_deref().cloned().unwrap_or_default();
+        let mut options = self.options.unpack();
+        options.timestamp_ms = self.timestamp_given.then_some(self.timestamp_ms);
+        Job {
+            id: self.id.clone(),
+            name: (*self.name).to_owned(),
+            data,
+            options,
+            timestamp_ms: self.timestamp_ms,
+            delay_ms: self.delay_ms,
+            priority: 0,
+            attempts_started: self.attempts_started,
+            attempts_made: self.attempts_made,
+            stalled_count: self.stalled_count,
+            processed_on_ms: self.processed_on_ms,
+            processed_by: history.processed_by.map(|name| (*name).to_owned()),
+            finished_on_ms: None,
+            progress: history.progress,
+            result: None,
+            failed_reason: history.failed_reason.map(|reason| (*reason).to_owned()),
+            stack_trace: history.stack_trace,
+            deferred_failure: history.deferred_failure.map(|reason| (*reason).to_owned()),
+        }
+    }
+}
+
+/// The input is left out: it has a row of its own, or stands beside the body.
+impl Encode for JobBody {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.serial.encode(out);
+        self.id.encode(out);
+        self.name.encode(out);
+        self.options.encode(out);
+        self.timestamp_ms.encode(out);
+        self.timestamp_given.encode(out);
+        self.delay_ms.encode(out);
+        self.attempts_started.encode(out);
+        self.attempts_made.encode(out);
+        self.stalled_count.encode(out);
+        self.processed_on_ms.encode(out);
+        self.log.encode(out);
+        self.has_log.encode(out);
+        self.history.encode(out);
+    }
+}
+
+impl Decode for JobBody {
+    fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
+        Ok(Self {
+            serial: Decode::decode(input)?,
+            id: Decode::decode(input)?,
+            name: Decode::decode(input)?,
+            options: Decode::decode(input)?,
+            timestamp_ms: Decode::decode(input)?,
+            timestamp_given: Decode::decode(input)?,
+            delay_ms: Decode::decode(input)?,
+            attempts_started: Decode::decode(input)?,
+            attempts_made: Decode::decode(input)?,
+            stalled_count: Decode::decode(input)?,
+            processed_on_ms: Decode::decode(input)?,
+            log: Decode::decode(input)?,
+            has_log: Decode::decode(input)?,
+            history: Decode::decode(input)?,
+            data: None,
+            data_stored: true,
+        })
+    }
+}
+
+/// A job that has not ended.
+#[derive(Debug, Clone)]
+pub(super) struct LiveJob {
+    pub(super) body: JobBody,
+    pub(super) place: Place,
+    /// When it came to this place.
+    pub(super) since_ms: u64,
+    /// The lock, while it is active.
+    pub(super) hold: Option<Box<Hold>>,
+    pub(super) cancel_requested: bool,
+    /// The checkpoint that has the image of this job, see [`super::slots`].
+    pub(super) epoch: u32,
+}
+
+/// The input has a row of its own, the epoch means something only in this process.
+impl Encode for LiveJob {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.body.encode(out);
+        self.place.encode(out);
+        self.since_ms.encode(out);
+        self.hold.encode(out);
+        self.cancel_requested.encode(out);
+    }
+}
+
+impl Decode for LiveJob {
+    fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
+        Ok(Self {
+            body: Decode::decode(input)?,
+            place: Decode::decode(input)?,
+            since_ms: Decode::decode(input)?,
+            hold: Decode::decode(input)?,
+            cancel_requested: Decode::decode(input)?,
+            epoch: 0,
+        })
+    }
+}
+
+/// Where a living job stands, with its key there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Waiting { order: i64 },
+    Delayed { due_ms: u64, order: i64 },
+    Active { order: i64 },
+}
+
+encoded_enum!(Place {
+    0 => Waiting { order },
+    1 => Delayed { due_ms, order },
+    2 => Active { order },
+});
+
+impl Place {
+    pub(super) fn state(self) -> JobState {
+        match self {
+            Self::Waiting { .. } => JobState::Waiting,
+            Self::Delayed { .. } => JobState::Delayed,
+            Self::Active { .. } => JobState::Active,
+        }
+    }
+
+    pub(super) fn due_ms(self) -> Option<u64> {
+        match self {
+            Self::Delayed { due_ms, .. } => Some(due_ms),
+            _ => None,
+        }
+    }
+}
+
+/// The lock of an active job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Hold {
+    pub(super) token: Token,
+    pub(super) until_ms: u64,
+    /// Seen by the last sweep, and not renewed since.
+    pub(super) marked: bool,
+}
+
+encoded_struct!(Hold { token, until_ms, marked });
+
+/// A job that has ended.
+#[derive(Debug, Clone)]
+pub(super) struct Record {
+    pub(super) body: JobBody,
+    pub(super) state: JobState,
+    pub(super) finished_ms: u64,
+    pub(super) result: Option<Payload>,
+    /// The journal row in which it ended.
+    pub(super) number: u64,
+    /// Whether the tables may have an older form of it.
+    pub(super) has_rows: bool,
+}
+
+impl Record {
+    pub(super) fn to_job(&self, data: Payload) -> Job {
+        let mut job = self.body.to_job(data);
+        job.finished_on_ms = Some(self.finished_ms);
+        job.result.clone_from(&self.result);
+        job
+    }
+}
+
+/// The input stands with the record, unless the payload table has it.
+impl Encode for Record {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.body.encode(out);
+        self.state.encode(out);
+        self.finished_ms.encode(out);
+        self.result.encode(out);
+        self.number.encode(out);
+        let inline = if self.body.data_stored { &None } else { &self.body.data };
+        inline.encode(out);
+    }
+}
+
+impl Decode for Record {
+    fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
+        let mut body: JobBody = Decode::decode(input)?;
+        let state = Decode::decode(input)?;
+        let finished_ms = Decode::decode(input)?;
+        let result = Decode::decode(input)?;
+        let number = Decode::decode(input)?;
+        body.data = Decode::decode(input)?;
+        body.data_stored = body.data.is_none();
+        Ok(Self { body, state, finished_ms, result, number, has_rows: true })
+    }
+}
+
+impl Encode for JobState {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let number = Self::ALL.iter().position(|state| state == self).unwrap_or_default();
+        number.encode(out);
+    }
+}
+
+impl Decode for JobState {
+    fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
+        Self::ALL.get(usize::decode(input)?).copied().ok_or(Malformed("job state"))
+    }
+}
+
+/// The options of a job in their binary form, some 15 bytes for most; the timestamp is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PackedOptions(Box<[u8]>);
+
+impl PackedOptions {
+    pub(super) fn pack(options: &JobOptions) -> Self {
+        let mut out = Vec::with_capacity(24);
+        options.attempts.encode(&mut out);
+        options.backoff.encode(&mut out);
+        options.delay_ms.encode(&mut out);
+        options.remove_on_complete.encode(&mut out);
+        options.remove_on_fail.encode(&mut out);
+        options.keep_logs.encode(&mut out);
+        options.stack_trace_limit.encode(&mut out);
+        let other = (!options.other.is_empty())
+            .then(|| serde_json::to_string(&options.other).unwrap_or_default());
+        other.encode(&mut out);
+        Self(out.into())
+    }
+
+    pub(super) fn unpack(&self) -> JobOptions {
+        // Whatever came from the disk was read once when it was decoded.
+        Self::read(&self.0).unwrap_or_else(|_| JobOptions::bare())
+    }
+
+    fn read(bytes: &[u8]) -> Result<JobOptions, Malformed> {
+        let input = &mut Input::new(bytes);
+        Ok(JobOptions {
+            attempts: Decode::decode(input)?,
+            backoff: Decode::decode(input)?,
+            delay_ms: Decode::decode(input)?,
+            remove_on_complete: Decode::decode(input)?,
+            remove_on_fail: Decode::decode(input)?,
+            keep_logs: Decode::decode(input)?,
+            stack_trace_limit: Decode::decode(input)?,
+            timestamp_ms: None,
+            other: match Option::<String>::decode(input)? {
+                Some(text) => serde_json::from_str::<Map<String, Value>>(&text)
+                    .map_err(|_| Malformed("options"))?,
+                None => Map::new(),
+            },
+        })
+    }
+}
+
+impl Encode for PackedOptions {
+    fn encode(&self, out: &mut Vec<u8>) {
+        put_bytes(&self.0, out);
+    }
+}
+
+impl Decode for PackedOptions {
+    fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
+        let bytes = input.bytes()?;
+        Self::read(bytes)?;
+        Ok(Self(bytes.into()))
+    }
+}
+
+encoded_struct!(Retention { count, age_seconds });
+
+impl Encode for Backoff {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.push(match self.kind {
+            BackoffKind::Fixed => 0,
+            BackoffKind::Exponential => 1,
+        });
+        self.delay_ms.encode(out);
+        (self.jitter > 0.0).then(|| self.jitter.to_bits()).encode(out);
+    }
+}
+
+impl Decode for Backoff {
+    fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
+        Ok(Self {
+            kind: match input.byte()? {
+                0 => BackoffKind::Fixed,
+                1 => BackoffKind::Exponential,
+                _ => return Err(Malformed("backoff")),
+            },
+            delay_ms: Decode::decode(input)?,
+            jitter: Option::<u64>::decode(input)?.map_or(0.0, f64::from_bits),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_survive_packing_and_are_small() {
+        let mut options = JobOptions { keep_logs: Some(5), ..JobOptions::default() };
+        assert!(PackedOptions::pack(&options).0.len() <= 24);
+        options.other.insert("tm".to_owned(), "00-abc".into());
+        options.backoff = options.backoff.map(|backoff| backoff.with_jitter(0.25));
+        assert_eq!(PackedOptions::pack(&options).unpack(), options);
+        assert_eq!(PackedOptions::pack(&JobOptions::bare()).unpack(), JobOptions::bare());
+    }
+}

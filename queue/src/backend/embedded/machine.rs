@@ -1,0 +1,223 @@
+//! The state of all queues, changed by operations alone.
+//!
+//! The same operations in the same order give the same state and the same answers: `apply` never
+//! fails, takes its time and its tokens from the operation, and reads nothing else. Journal,
+//! tables and threads are others' business.
+
+use std::sync::Arc;
+
+use crate::event::Position;
+use crate::job::JobId;
+
+use super::encoding::{Decode as _, Encode, Input, Malformed, encoded_struct};
+use super::ended_jobs::Graves;
+use super::event_ring::EventRing;
+use super::job_body::{LiveJob, Place};
+use super::operation::{Operation, Outcome, QueueNumber, Stamped, Taken};
+use super::queue_state::{Moment, QueueState, Standing};
+
+/// How often a job may take its process down before it is failed at its next start.
+pub(super) const STALLED_MAX: u32 = 2;
+
+#[derive(Debug, Default)]
+pub(super) struct Machine {
+    queues: Vec<QueueState>,
+    last_serial: u64,
+}
+
+impl Machine {
+    pub(super) fn queue(&self, number: QueueNumber) -> Option<&QueueState> {
+        self.queues.get(number as usize)
+    }
+
+    pub(super) fn queue_mut(&mut self, number: QueueNumber) -> Option<&mut QueueState> {
+        self.queues.get_mut(number as usize)
+    }
+
+    pub(super) fn queues(&self) -> impl Iterator<Item = (QueueNumber, &QueueState)> {
+        (0..).zip(&self.queues)
+    }
+
+    pub(super) fn queues_mut(&mut self) -> impl Iterator<Item = (QueueNumber, &mut QueueState)> {
+        (0..).zip(&mut self.queues)
+    }
+
+    pub(super) fn last_serial(&self) -> u64 {
+        self.last_serial
+    }
+
+    /// Changes the state; `number` is the journal row that the operation stands in.
+    pub(super) fn apply(&mut self, number: u64, stamped: Stamped) -> Outcome {
+        let Stamped { now_ms, queue, operation } = stamped;
+        if let Operation::OpenQueue { name } = operation {
+            return Outcome::Opened(self.open(name));
+        }
+        let mut moment = Moment { now_ms, number, last_serial: &mut self.last_serial };
+        let Some(queue) = self.queues.get_mut(queue as usize) else { return Outcome::Done };
+        match operation {
+            Operation::OpenQueue { .. } => Outcome::Done,
+            Operation::Add { jobs } => queue.add(jobs, &mut moment),
+            Operation::Submit { jobs, runs } => queue.submit(jobs, &runs, &mut moment),
+            Operation::Retry { id, reset, ended } => queue.retry(id, reset, ended, &mut moment),
+            Operation::Remove { id } => queue.remove(&id, now_ms),
+            Operation::Cancel { id } => queue.cancel(&id, &moment),
+            Operation::Promote { id } => queue.promote(id, now_ms),
+            Operation::Pause {} => queue.pause(now_ms),
+            Operation::Resume {} => queue.resume(now_ms),
+            Operation::Turn { settlements, next } => queue.turn(settlements, next, &moment),
+            Operation::Renew { held, lock_ms } => queue.renew(held, lock_ms, now_ms),
+            Operation::Progress { id, progress, ended } => {
+                queue.progress(id, progress, ended, now_ms)
+            }
+            Operation::Logged { id } => queue.logged(&id),
+            Operation::Sweep { interval_ms, stalled_max } => {
+                queue.sweep(interval_ms, stalled_max, now_ms)
+            }
+            Operation::PromoteDue {} => {
+                let promoted = queue.promote_due(now_ms);
+                Outcome::Promoted(promoted, queue.next_due_ms())
+            }
+            Operation::Recover { stalled_max } => queue.recover(stalled_max, now_ms),
+        }
+    }
+
+    fn open(&mut self, name: Arc<str>) -> QueueNumber {
+        let known = self.queues().find(|(_, queue)| queue.name == name).map(|(number, _)| number);
+        known.unwrap_or_else(|| {
+            self.queues.push(QueueState::new(name));
+            u32::try_from(self.queues.len() - 1).unwrap_or(u32::MAX)
+        })
+    }
+
+    /// Answers an operation that would change nothing; `None` when it has to be applied.
+    ///
+    /// Idle workers and sweeps ask often; their questions need no place in the journal.
+    pub(super) fn answer_unchanged(&self, stamped: &Stamped) -> Option<Outcome> {
+        let Stamped { now_ms, operation, .. } = stamped;
+        if let Operation::OpenQueue { name } = operation {
+            let known = self.queues().find(|(_, queue)| queue.name == *name);
+            return known.map(|(number, _)| Outcome::Opened(number));
+        }
+        let queue = self.queue(stamped.queue)?;
+        let none_due = || queue.next_due_ms().is_none_or(|due| due > *now_ms);
+        match operation {
+            Operation::Turn { settlements, next } if settlements.is_empty() => {
+                let nothing = queue.paused
+                    || queue.waiting.is_empty()
+                    || next.as_ref().is_none_or(|claim| claim.max == 0);
+                let taken = Taken { jobs: Vec::new(), next_due_ms: queue.next_due_ms() };
+                (nothing && none_due()).then_some(Outcome::Turn(Vec::new(), taken))
+            }
+            Operation::Sweep { .. } => (queue.active.is_empty() || queue.swept_until_ms > *now_ms)
+                .then_some(Outcome::Swept(Vec::new())),
+            Operation::PromoteDue {} => {
+                none_due().then(|| Outcome::Promoted(0, queue.next_due_ms()))
+            }
+            Operation::Renew { held, .. } if held.is_empty() => {
+                Some(Outcome::Renewed(crate::backend::Renewal::default()))
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn standing(&self, queue: QueueNumber, id: &JobId) -> Option<Standing> {
+        self.queue(queue)?.index.get(id).copied()
+    }
+
+    /// Writes what is not a job: the queues with their counters.
+    pub(super) fn encode_head(&self, out: &mut Vec<u8>) {
+        self.last_serial.encode(out);
+        self.queues.iter().map(Head::of).collect::<Vec<_>>().encode(out);
+    }
+
+    pub(super) fn decode_head(bytes: &[u8]) -> Result<Self, Malformed> {
+        let input = &mut Input::new(bytes);
+        let last_serial = u64::decode(input)?;
+        let queues = Vec::<Head>::decode(input)?.into_iter().map(Head::into_queue).collect();
+        Ok(Self { queues, last_serial })
+    }
+
+    /// Puts jobs of a checkpoint back in their places.
+    pub(super) fn decode_jobs(
+        &mut self,
+        number: QueueNumber,
+        bytes: &[u8],
+    ) -> Result<(), Malformed> {
+        let queue = self.queue_mut(number).ok_or(Malformed("queue number"))?;
+        let input = &mut Input::new(bytes);
+        while !input.is_empty() {
+            queue.restore(LiveJob::decode(input)?);
+        }
+        Ok(())
+    }
+}
+
+impl QueueState {
+    fn restore(&mut self, job: LiveJob) {
+        let (id, place) = (job.body.id.clone(), job.place);
+        let slot = self.live.insert(job);
+        self.index.insert(id, Standing::Live(slot));
+        match place {
+            Place::Waiting { order } => self.waiting.insert(order, slot),
+            Place::Delayed { due_ms, order } => self.delayed.insert((due_ms, order), slot),
+            Place::Active { order } => self.active.insert(order, slot),
+        };
+    }
+}
+
+/// A queue without its jobs, as checkpoints keep it.
+#[derive(Debug)]
+struct Head {
+    name: Arc<str>,
+    paused: bool,
+    last_id: u64,
+    back: i64,
+    front: i64,
+    swept_until_ms: u64,
+    last_ms: u64,
+    last_seq: u64,
+    graves: Graves,
+}
+
+encoded_struct!(Head {
+    name,
+    paused,
+    last_id,
+    back,
+    front,
+    swept_until_ms,
+    last_ms,
+    last_seq,
+    graves,
+});
+
+impl Head {
+    fn of(queue: &QueueState) -> Self {
+        let last = queue.events.last();
+        Self {
+            name: queue.name.clone(),
+            paused: queue.paused,
+            last_id: queue.last_id,
+            back: queue.back,
+            front: queue.front,
+            swept_until_ms: queue.swept_until_ms,
+            last_ms: last.ms,
+            last_seq: last.seq,
+            graves: queue.ended.graves.clone(),
+        }
+    }
+
+    fn into_queue(self) -> QueueState {
+        let mut queue = QueueState {
+            paused: self.paused,
+            last_id: self.last_id,
+            back: self.back,
+            front: self.front,
+            swept_until_ms: self.swept_until_ms,
+            events: EventRing::starting_after(Position { ms: self.last_ms, seq: self.last_seq }),
+            ..QueueState::new(self.name)
+        };
+        queue.ended.graves = self.graves;
+        queue
+    }
+}

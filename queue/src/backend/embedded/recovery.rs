@@ -1,0 +1,74 @@
+//! What promotion of due jobs, the stalled sweep and the recovery at opening do to a queue.
+//!
+//! Pure: the answer depends on the state and the operation alone.
+
+use crate::event::EventKind;
+use crate::job::{JobId, JobState};
+use crate::outcome::{Failure, STALLED_REASON};
+
+use super::operation::Outcome;
+use super::queue_state::{QueueState, Side};
+use super::slots::Slot;
+
+/// The most delayed jobs that one step moves, as in BullMQ.
+const PROMOTED_MAX: u64 = 1000;
+
+impl QueueState {
+    /// Moves due jobs to the end of the line; returns how many.
+    pub(super) fn promote_due(&mut self, now_ms: u64) -> u64 {
+        let mut promoted = 0;
+        while promoted < PROMOTED_MAX
+            && let Some(first) = self.delayed.first_entry()
+            && first.key().0 <= now_ms
+        {
+            let slot = first.remove();
+            self.enqueue(slot, Side::Back, Some(JobState::Delayed), now_ms);
+            promoted += 1;
+        }
+        promoted
+    }
+
+    pub(super) fn sweep(&mut self, interval_ms: u64, stalled_max: u32, now_ms: u64) -> Outcome {
+        if self.swept_until_ms > now_ms {
+            return Outcome::Swept(Vec::new());
+        }
+        self.swept_until_ms = now_ms.saturating_add(interval_ms);
+        let is_stalled = |slot: &Slot| {
+            let hold = &self.live[*slot].hold;
+            hold.as_ref().is_none_or(|hold| hold.marked && hold.until_ms <= now_ms)
+        };
+        let stalled: Vec<_> = self.active.values().copied().filter(is_stalled).collect();
+        let ids = self.take_back(&stalled, stalled_max, now_ms);
+        for slot in self.active.values() {
+            if let Some(hold) = &mut self.live.change(*slot).hold {
+                hold.marked = true;
+            }
+        }
+        Outcome::Swept(ids)
+    }
+
+    /// Takes back every active job: the process that held them is gone.
+    pub(super) fn recover(&mut self, stalled_max: u32, now_ms: u64) -> Outcome {
+        let all: Vec<_> = self.active.values().copied().collect();
+        Outcome::Swept(self.take_back(&all, stalled_max, now_ms))
+    }
+
+    fn take_back(&mut self, stalled: &[Slot], stalled_max: u32, now_ms: u64) -> Vec<JobId> {
+        // From the newest to the oldest, each to the front: the oldest runs first.
+        for &slot in stalled.iter().rev() {
+            self.leave(slot);
+            let job = self.live.change(slot);
+            job.body.stalled_count = job.body.stalled_count.saturating_add(1);
+            let id = job.body.id.clone();
+            if job.cancel_requested {
+                let reason = Failure::cancelled().to_string();
+                job.body.history_mut().deferred_failure = Some(reason.into());
+            } else if job.body.stalled_count > stalled_max {
+                job.body.history_mut().deferred_failure = Some(STALLED_REASON.into());
+            }
+            self.enqueue(slot, Side::Front, Some(JobState::Active), now_ms);
+            self.events.push(now_ms, EventKind::Stalled { id });
+        }
+        stalled.iter().map(|slot| self.live[*slot].body.id.clone()).collect()
+    }
+}
