@@ -74,8 +74,15 @@ impl App {
             bundles: Arc::default(),
         };
         let signer = Signer::new(key::signing_key(config)?);
-        let edge = Edge { config: config.clone(), ports: ports.clone(), store: store.clone(),
-            signer, metrics, public, admin };
+        let edge = Edge {
+            config: config.clone(),
+            ports: ports.clone(),
+            store: store.clone(),
+            signer,
+            metrics,
+            public,
+            admin,
+        };
         let parts = TreeParts {
             store: store.clone(),
             ports,
@@ -98,7 +105,9 @@ impl App {
 
 fn bind(setting: &str, listen: SocketAddr) -> anyhow::Result<TcpListener> {
     let socket = TcpListener::bind(listen).with_context(|| {
-        format!("cannot listen on {listen} ({setting}); is another service there? choose another port")
+        format!(
+            "cannot listen on {listen} ({setting}); is another service there? choose another port"
+        )
     })?;
     socket.set_nonblocking(true)?;
     Ok(socket)
@@ -190,11 +199,12 @@ impl Edge {
                 ..ApiSettings::default()
             },
         });
-        let routers =
-            [("public", oxherd_api::public_router(&api)), ("admin", oxherd_api::admin_router(&api))];
-        let listeners = [("public", self.public), ("admin", self.admin)].map(|(name, socket)| {
-            Listener { name: name.to_owned(), socket }
-        });
+        let routers = [
+            ("public", oxherd_api::public_router(&api)),
+            ("admin", oxherd_api::admin_router(&api)),
+        ];
+        let listeners = [("public", self.public), ("admin", self.admin)]
+            .map(|(name, socket)| Listener { name: name.to_owned(), socket });
         EdgeSpec {
             listeners: listeners.into(),
             serve: Arc::new(move |name, socket, drain| {

@@ -1,22 +1,16 @@
 //! Outside systems behind the ports of the use cases, one file or folder each.
 //!
 //! # Layout, in reading order
-<<<<<<< HEAD
 //! * [`admin`]: a running service, as the command line sees it.
-=======
 //! * [`catalog`]: rows, in SQL.
 //! * [`objects`]: files.
->>>>>>> main
 //! * [`parser`]: documents to text, each in a child process.
 //! * [`embedder`], [`index`]: texts to vectors and to full-text indexes.
 
-<<<<<<< HEAD
 pub mod admin;
-=======
 pub mod catalog;
 pub mod embedder;
 pub mod index;
 pub mod objects;
->>>>>>> main
 pub mod parser;
 mod terms;

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use oxherd_adapters::admin::AdminClient;
 use oxherd_actors::tree::TreeNode;
+use oxherd_adapters::admin::AdminClient;
 use serde_json::{Value, json};
 
 use super::block_on;

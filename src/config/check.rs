@@ -57,7 +57,10 @@ pub fn check(config: &Config) -> Vec<Problem> {
     {
         problem(
             "worker.renew_seconds",
-            format!("is {} with locks of {} s", config.worker.renew_seconds, config.worker.lock_seconds),
+            format!(
+                "is {} with locks of {} s",
+                config.worker.renew_seconds, config.worker.lock_seconds
+            ),
             "renew at least twice within a lock, e.g. 5 and 15",
         );
     }

@@ -23,7 +23,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     } else {
         println!("NOT INSTALLED: cargo-deny; licences and sources of dependencies are not checked");
     }
-    command("cargo", &["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    command(
+        "cargo",
+        &["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"],
+    )?;
     command("cargo", &["test", "--release", "--workspace", "--no-fail-fast"])
 }
-

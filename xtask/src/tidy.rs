@@ -64,7 +64,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
 }
 
 fn sources(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let folders = ["src", "api", "actors", "adapters", "queue", "study", "xtask", "tests", "benches"];
+    let folders =
+        ["src", "api", "actors", "adapters", "queue", "study", "xtask", "tests", "benches"];
     let mut open: Vec<_> = folders.iter().map(|folder| root.join(folder)).collect();
     let mut files = Vec::new();
     while let Some(folder) = open.pop() {
@@ -91,7 +92,8 @@ fn check_file(name: &str, text: &str, problems: &mut Vec<String>) {
         problems.push(format!("{name}: write x.rs beside x/, never mod.rs"));
     }
     let lines = production_lines(text);
-    let is_test = name.starts_with("tests/") || name.contains("/tests/") || name.ends_with("/tests.rs");
+    let is_test =
+        name.starts_with("tests/") || name.contains("/tests/") || name.ends_with("/tests.rs");
     let most = if name.starts_with("actors/src/") { ACTOR_LINES_MAX } else { LINES_MAX };
     if lines > most && !is_test {
         problems.push(format!("{name} has {lines} lines without its tests, at most {most}"));
