@@ -70,27 +70,25 @@ pub async fn search(
         let message = "one of the materials does not exist; leave it out or check its id";
         StudyError::permanent(ErrorCode::MaterialNotFound, message)
     })?;
-    let opened = open_all(ports, &materials).await;
-    let (owners, bundles): (Vec<&Searchable>, Vec<OpenBundle>) = opened.into_iter().unzip();
+    let wanted = materials.len();
+    let opened = open_all(ports, materials).await;
+    let (owners, bundles): (Vec<Searchable>, Vec<OpenBundle>) = opened.into_iter().unzip();
     let hits = rank::rank(ports, &bundles, query, limit).await?;
-    let describe = |hit: &Hit| describe(hit, owners[hit.bundle], &bundles[hit.bundle], query);
+    let describe = |hit: &Hit| describe(hit, &owners[hit.bundle], &bundles[hit.bundle], query);
     Ok(SearchAnswer {
         hits: hits.iter().filter_map(describe).collect(),
         searched: bundles.len() as u64,
         total,
-        complete: bundles.len() == materials.len(),
+        complete: bundles.len() == wanted,
     })
 }
 
 /// Opens the bundles that can be opened, in the order of the materials.
-async fn open_all<'a>(
-    ports: &Ports,
-    materials: &'a [Searchable],
-) -> Vec<(&'a Searchable, OpenBundle)> {
-    let open = |material: &'a Searchable| async move {
-        let key = &material.bundle_key;
-        match ports.bundles.open(ports.objects.as_ref(), key).await {
-            Ok(bundle) => Some((material, OpenBundle { key: key.clone(), bundle })),
+async fn open_all(ports: &Ports, materials: Vec<Searchable>) -> Vec<(Searchable, OpenBundle)> {
+    let open = |material: Searchable| async move {
+        let key = material.bundle_key.clone();
+        match ports.bundles.open(ports.objects.as_ref(), &key).await {
+            Ok(bundle) => Some((material, OpenBundle { key, bundle })),
             Err(error) => {
                 tracing::warn!(material = %material.id, %error, "a search left out a material");
                 None
