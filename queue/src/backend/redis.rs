@@ -5,9 +5,10 @@
 //!
 //! # Layout, in reading order
 //! * [`keys`], [`wire`], [`scripts`]: how things are spelled, read and done in Redis.
-//! * [`dial`], [`connection`], [`fault`]: connections that come back by themselves.
-//! * [`produce`] with [`coalesce`], [`consume`] with [`wake`], [`inspect`], [`maintain`]: the four
-//!   roles of a queue.
+//! * [`dial`], [`connection`], [`dedicated`], [`fault`], [`time`]: connections that come back by
+//!   themselves, and the clock of the server.
+//! * [`produce`] with [`coalesce`], [`consume`] with [`wake`] and [`unanswered`], [`inspect`] with [`stream`],
+//!   [`maintain`]: the four roles of a queue.
 //! * [`status`]: the job records. [`boot`]: what a server must be like.
 //!
 //! Never holds state that another process could not take over: everything durable is in Redis.
@@ -16,6 +17,7 @@ mod boot;
 mod coalesce;
 mod connection;
 mod consume;
+mod dedicated;
 mod dial;
 mod fault;
 mod inspect;
@@ -24,6 +26,9 @@ mod maintain;
 mod produce;
 mod scripts;
 mod status;
+mod stream;
+mod time;
+mod unanswered;
 mod wake;
 mod wire;
 
@@ -34,10 +39,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use self::coalesce::Adder;
-use self::connection::{Dedicated, Link};
+use self::connection::Link;
+use self::dedicated::Dedicated;
 use self::dial::Dialer;
 use self::keys::{Keyspace, LIBRARY, QueueKeys, WIRE_VERSION};
 use self::status::RedisStatus;
+use self::unanswered::Unanswered;
 use self::wake::Wake;
 use super::{Backend, Store};
 use crate::clock::SharedClock;
@@ -160,6 +167,7 @@ struct RedisQueue {
     link: Arc<Link>,
     adder: Adder,
     wake: Wake,
+    unanswered: Unanswered,
     /// Reads the event stream.
     tail: Dedicated,
 }
@@ -170,6 +178,7 @@ impl RedisQueue {
             adder: Adder::start(Arc::clone(&keys), Arc::clone(link)),
             wake: Wake::start(&keys, dialer.clone(), Arc::clone(link)),
             tail: Dedicated::new(dialer.clone(), keys.events_client_name()),
+            unanswered: Unanswered::default(),
             link: Arc::clone(link),
             keys,
         }
