@@ -8,3 +8,6 @@
 pub mod catalog;
 pub mod objects;
 pub mod parser;
+
+#[cfg(test)]
+mod small_disk;
