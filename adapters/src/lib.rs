@@ -2,12 +2,16 @@
 //!
 //! # Layout, in reading order
 //! * [`catalog`]: rows, in SQL.
-//! * [`objects`]: files.
+//! * [`objects`]: files, in a folder.
 //! * [`parser`]: documents to text, each in a child process.
+//! * [`embedder`], [`index`]: texts to vectors and to full-text indexes.
 
 pub mod catalog;
+pub mod embedder;
+pub mod index;
 pub mod objects;
 pub mod parser;
+mod terms;
 
 #[cfg(test)]
 mod small_disk;

@@ -1,6 +1,7 @@
 //! Sweeps over what is unfinished, expired or unreferenced.
 
 use oxherd_study::accept::Action;
+use oxherd_study::ports::Entity;
 use oxherd_study::upload::{Upload, VALID_MS};
 
 use super::bench::{Bench, new_upload};
@@ -98,4 +99,23 @@ async fn objects_that_no_row_refers_to_are_told() {
 
     assert_eq!(bench.catalog.unreferenced(&keys).await.unwrap(), lost);
     assert!(bench.catalog.unreferenced(&[]).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_entity_of_a_job_is_found_whosever_it_is() {
+    let bench = Bench::open().await;
+    let material = bench.ready_material("hello").await;
+    let plan = bench.ready_plan(std::slice::from_ref(&material)).await;
+    bench.catalog.delete_material(&bench.user, &material, bench.now()).await.unwrap();
+
+    let found = bench.catalog.entity_of(material.as_str()).await.unwrap();
+    assert!(matches!(found, Some(Entity::Material(found)) if found.deleted_ms.is_some()));
+    let Some(Entity::Plan(found)) = bench.catalog.entity_of(plan.as_str()).await.unwrap() else {
+        panic!("the plan was not found");
+    };
+    assert_eq!((&found.user, found.materials.len()), (&bench.user, 1));
+    assert!(found.modules.is_empty());
+    for unknown in ["", "42", new_upload().id.as_str(), &plan.as_str().replace("pln_", "mat_")] {
+        assert_eq!(bench.catalog.entity_of(unknown).await.unwrap(), None, "{unknown}");
+    }
 }
