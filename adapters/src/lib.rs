@@ -1,6 +1,10 @@
 //! Outside systems behind the ports of the use cases, one file or folder each.
 //!
 //! # Layout, in reading order
+//! * [`catalog`]: rows, in SQL.
+//! * [`objects`]: files.
 //! * [`parser`]: documents to text, each in a child process.
 
+pub mod catalog;
+pub mod objects;
 pub mod parser;

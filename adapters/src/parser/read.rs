@@ -7,6 +7,7 @@ pub(super) mod draft;
 mod encoding;
 mod html;
 mod markdown;
+mod pdf;
 mod text;
 
 use oxherd_study::document::{DocumentKind, ParsedDocument};
@@ -59,7 +60,8 @@ pub(super) fn read(
 ) -> Result<ParsedDocument, ReadError> {
     let mut draft = Draft::new(text_max);
     match kind {
-        DocumentKind::Pdf | DocumentKind::Docx => return Err(ReadError::Damaged),
+        DocumentKind::Pdf => pdf::read(bytes, &mut draft, progress)?,
+        DocumentKind::Docx => return Err(ReadError::Damaged),
         DocumentKind::Html => html::read(&bytes, &mut draft, progress)?,
         DocumentKind::Markdown => markdown::read(&bytes, &mut draft)?,
         DocumentKind::Text => text::read(&bytes, &mut draft)?,
