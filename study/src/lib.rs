@@ -30,6 +30,8 @@ pub mod process_material;
 pub mod requirements;
 pub mod retrieve;
 pub mod schedule;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod upload;
 pub mod vector;
 

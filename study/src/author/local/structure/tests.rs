@@ -133,7 +133,7 @@ fn a_korean_document_gets_korean_words() {
     let brief = brief_of("데비안을 설치하고 싶어요", None, materials);
     let answer = structure(&brief);
     assert_eq!(titles(&answer), ["1장 준비", "2장 설치"]);
-    assert_eq!(answer.title, "데비안을 설치하고 싶어요: 설치 안내서");
+    assert_eq!(answer.title, "데비안을 설치하기: 설치 안내서");
     let first = &sessions(&brief, &answer.modules[0])[0];
     assert!(first.objective.contains("설명할 수 있다"), "{}", first.objective);
     assert_valid(&brief, &answer);
