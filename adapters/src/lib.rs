@@ -4,7 +4,11 @@
 //! * [`catalog`]: rows, in SQL.
 //! * [`objects`]: files.
 //! * [`parser`]: documents to text, each in a child process.
+//! * [`embedder`], [`index`]: texts to vectors and to full-text indexes.
 
 pub mod catalog;
+pub mod embedder;
+pub mod index;
 pub mod objects;
 pub mod parser;
+mod terms;

@@ -21,6 +21,9 @@ pub(crate) fn bundle(chunks: Vec<Chunk>, outline: Vec<OutlineNode>) -> Bundle {
         language: Language::of(&text),
         chunks,
         outline,
+        document_title: None,
+        summary: String::new(),
+        page_count: None,
         embedding_model: "none".to_owned(),
         index: Bytes::new(),
     }

@@ -15,7 +15,6 @@ mod lines;
 mod paragraphs;
 mod sizes;
 mod strings;
-mod words;
 
 use hayro_interpret::kurbo::{Affine, Rect};
 use hayro_interpret::{

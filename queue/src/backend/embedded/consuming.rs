@@ -188,7 +188,9 @@ impl QueueState {
             Some(Standing::Ended(key)) => match ended.pop() {
                 Some(Ended { mut record, data }) if record.body.serial == key.serial => {
                     record.body.history_mut().progress = Some(progress.clone());
+                    // Kept with the record: after a crash the payload table may lack it.
                     record.body.data = Some(data);
+                    record.body.data_stored = false;
                     self.ended.update(record);
                 }
                 _ => {

@@ -150,26 +150,6 @@ impl Machine {
         }
         Ok(())
     }
-
-    /// Writes the whole logical state in a canonical order, to compare machines with each other.
-    #[cfg(test)]
-    pub(super) fn fingerprint(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        self.encode_head(&mut out);
-        for queue in &self.queues {
-            let mut jobs: Vec<_> = queue.live.iter().map(|(_, job)| job).collect();
-            jobs.sort_by_key(|job| job.body.serial);
-            jobs.iter().for_each(|job| job.encode(&mut out));
-            for state in [crate::job::JobState::Completed, crate::job::JobState::Failed] {
-                for ((finished_ms, serial), id) in queue.ended.order(state) {
-                    finished_ms.encode(&mut out);
-                    serial.encode(&mut out);
-                    id.encode(&mut out);
-                }
-            }
-        }
-        out
-    }
 }
 
 impl QueueState {

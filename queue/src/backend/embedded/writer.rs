@@ -100,7 +100,7 @@ struct Change {
 pub(super) type SharedConnection = Arc<Mutex<Option<Connection>>>;
 
 pub(super) struct Writer {
-    connection: SharedConnection,
+    pub(super) connection: SharedConnection,
     shared: Arc<Shared>,
     lock_file: Option<LockFile>,
     checkpoint: Checkpoint,
@@ -140,9 +140,13 @@ impl Writer {
         self.queue.push_back(request);
     }
 
-    /// Tells whether the writer has something to do without any request.
+    pub(super) fn has_requests(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// Tells whether the writer has something to do without another request.
     pub(super) fn is_busy(&self) -> bool {
-        !self.queue.is_empty() || self.checkpoint.has_work()
+        self.has_requests() || self.checkpoint.has_work()
     }
 
     /// Commits and answers the waiting requests as one group; tells whether the store was closed.
