@@ -6,7 +6,7 @@
 mod catalog;
 mod outside;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -16,7 +16,7 @@ pub(crate) use outside::{FakeEmbedder, FakeIndex, FakeObjects, FakeParser};
 
 use crate::author::Author;
 use crate::author::local::LocalAuthor;
-use crate::document::{DocumentKind, ParsedDocument};
+use crate::document::DocumentKind;
 use crate::id::{MaterialId, UploadId, UserId};
 use crate::material::{Material, MaterialStatus, MaterialStep};
 use crate::ports::{Calendar, Ports, RunObserver};
@@ -50,11 +50,6 @@ impl Default for World {
 }
 
 impl World {
-    /// A world whose parser reads every file as this document.
-    pub(crate) fn with_document(document: ParsedDocument) -> Self {
-        Self { parser: Arc::new(FakeParser::reading(document)), ..Self::default() }
-    }
-
     /// What the use cases get.
     pub(crate) fn ports(&self) -> Ports {
         Ports {
@@ -70,24 +65,18 @@ impl World {
     }
 }
 
-/// A clock that stands: Monday, 2 March 2026, 09:00 in Seoul, until it is set.
-pub(crate) struct FixedCalendar(AtomicU64);
+/// A clock that stands: Monday, 2 March 2026, 09:00 in Seoul.
+pub(crate) struct FixedCalendar(u64);
 
 impl Default for FixedCalendar {
     fn default() -> Self {
-        Self(AtomicU64::new(1_772_409_600_000))
-    }
-}
-
-impl FixedCalendar {
-    pub(crate) fn set(&self, now_ms: u64) {
-        self.0.store(now_ms, Ordering::SeqCst);
+        Self(1_772_409_600_000)
     }
 }
 
 impl Calendar for FixedCalendar {
     fn now_ms(&self) -> u64 {
-        self.0.load(Ordering::SeqCst)
+        self.0
     }
 }
 

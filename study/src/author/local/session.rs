@@ -146,7 +146,7 @@ impl<'a> Writer<'a> {
             let is_wider = heading.end > range.end && begun.iter().any(|other| below(&other));
             let is_below =
                 |above: &&Heading| above.depth < heading.depth && above.holds(heading.start);
-            if !is_wider && !chosen.last().is_some_and(|last| is_below(&last)) {
+            if !is_wider && !chosen.last().is_some_and(is_below) {
                 chosen.push(heading);
             }
         }

@@ -39,7 +39,7 @@ impl Casing {
         // In a heading that is written like a sentence a capital means a name; so it does where
         // the text knows none of the words in small letters.
         let is_known = rest().any(|word| is_capitalised(word) && self.is_common(word));
-        let is_title_case = capitals * 2 > rest().count() && (is_known || capitals > 2);
+        let is_title_case = capitals * 2 >= rest().count() && (is_known || capitals > 2);
         let written = words.iter().enumerate().map(|(place, word)| {
             let lowers = (place == 0 || is_title_case || is_small(word)) && is_capitalised(word);
             if lowers && !self.is_name(word) {

@@ -146,10 +146,9 @@ fn task(topic: &str, casing: &Casing) -> Task {
 /// Turns a heading that names an action into the action: `Installing Debian` and `How to install
 /// Debian` → `install Debian`.
 fn action(topic: &str, casing: &Casing) -> Option<String> {
-    let lower = topic.to_lowercase();
     let written = casing.inside(topic);
-    if lower.starts_with("how to ") {
-        return Some(written["how to ".len()..].to_owned());
+    if let Some(action) = written.strip_prefix("how to ") {
+        return Some(action.to_owned());
     }
     let (first, rest) = topic.split_once(' ')?;
     let (_, object) = written.split_once(' ')?;
@@ -382,13 +381,14 @@ mod tests {
             let own = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect();
             let subject =
                 Subject { topics: own(topics), terms: Vec::new(), commands: own(commands) };
-            let casing = Casing::of(&["the system has parameters, a mirror, users and paths for sharing"]);
+            let casing =
+                Casing::of(&["the system has parameters, a mirror, users and paths for sharing"]);
             assert_eq!(objective(&subject, &casing), expected);
         };
         check(&["disk partitions"], &[], "Explain disk partitions.");
         check(&["disks", "files"], &["dd"], "Explain disks and files, and use the command dd.");
         check(&["Installing Debian"], &[], "Install Debian.");
-        check(&["How to set up a Mirror"], &[], "Set up a mirror.");
+        check(&["How to Set Up a Mirror"], &[], "Set up a mirror.");
         check(&["Upgrade the System"], &[], "Upgrade the system.");
         check(&["Upgrade Paths"], &[], "Explain upgrade paths.");
         check(&["Before Installing"], &[], "Explain “Before Installing”.");

@@ -33,7 +33,7 @@ fn ends_closed(text: &str) -> bool {
         _ => spoken,
     };
     match spoken.chars().next_back() {
-        Some(last @ '\u{AC00}'..='\u{D7A3}') => (last as u32 - 0xAC00) % 28 != 0,
+        Some(last @ '\u{AC00}'..='\u{D7A3}') => !(last as u32 - 0xAC00).is_multiple_of(28),
         Some(last) if last.is_ascii_digit() => "013678".contains(last),
         Some(last) if last.is_ascii_alphabetic() => {
             let start = spoken
