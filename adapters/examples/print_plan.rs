@@ -104,6 +104,9 @@ async fn material(path: &Path) -> Result<BriefMaterial, Box<dyn Error>> {
         id: MaterialId::random(),
         title: document.title.unwrap_or_else(|| name.to_owned()),
         bundle: Arc::new(Bundle {
+            document_title: None,
+            page_count: document.page_count,
+            summary: String::new(),
             language: Language::of(&text.join(" ")),
             chunks: chunked.chunks,
             outline: chunked.outline,
