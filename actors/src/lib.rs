@@ -8,8 +8,26 @@
 
 pub mod handles;
 pub mod parts;
-pub mod root;
+
+mod mailbox;
+mod restart;
+mod supervisor;
+mod task;
 pub mod tree;
+
+mod pulse;
+mod queue_supervisor;
+
+mod lock_keeper;
+mod queue_consumer;
+mod scheduler;
+mod slot;
+mod stalled_sweeper;
+mod worker_pool;
+
+mod drain;
+pub mod engine;
+pub mod root;
 
 pub use parts::{
     EdgeFactory, EdgeSpec, Exit, Handles, Listener, QueueSpec, Serve, StartError, TreeOptions,

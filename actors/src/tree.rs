@@ -1,5 +1,7 @@
 //! The health document: the tree as one JSON value.
 
+pub(crate) mod live;
+
 use serde::{Deserialize, Serialize};
 
 /// An actor and its children, as `/health/supervisor` shows them.
