@@ -3,7 +3,7 @@
 //! For programs that want a supervised worker and nothing else, and for measuring what supervision
 //! costs beside the plain driver.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use oxherd_queue::Store;
@@ -48,7 +48,7 @@ impl Engine {
         };
         let queues = open_queues(store, specs, &process).await?;
         let children = queues.iter().map(|q| queue_supervisor::spec(q).into_child()).collect();
-        let root = Running::start(children, &clock).await?;
+        let root = Running::start(children, &clock, &OnceLock::new()).await?;
         Ok(Self { queues, root })
     }
 
@@ -95,13 +95,15 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts the root and, by it, everything.
+    /// Starts the root and, by it, everything; `shown` gives the tree to whoever shows it.
     pub(crate) async fn start(
         children: Vec<ChildSpec>,
         clock: &SharedClock,
+        shown: &OnceLock<Arc<Branch>>,
     ) -> Result<Self, StartError> {
         let spec = SupervisorSpec::new("Root", "Root", clock, Intensity::ROOT, children);
         let branch = Arc::clone(&spec.branch);
+        let branch = Arc::clone(shown.get_or_init(|| branch));
         let started = Supervisor::spawn(None, Supervisor, Arc::new(spec)).await;
         let (actor, ended) = started.map_err(|error| StartError::Spawn(error.to_string()))?;
         branch.set_state(crate::tree::NodeState::Running);

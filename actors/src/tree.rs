@@ -33,6 +33,25 @@ pub struct TreeNode {
     pub children: Vec<TreeNode>,
 }
 
+impl TreeNode {
+    /// The root before it is there.
+    pub(crate) fn unborn() -> Self {
+        Self {
+            name: "Root".to_owned(),
+            kind: "Root".to_owned(),
+            state: NodeState::Starting,
+            since: live::rfc3339(0),
+            restarts: 0,
+            restarts_in_window: 0,
+            restarts_allowed: 0,
+            last_failure: None,
+            mailbox: 0,
+            details: serde_json::Map::new(),
+            children: Vec::new(),
+        }
+    }
+}
+
 /// How an actor is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -143,6 +143,13 @@ impl QueryPairs {
     }
 }
 
+/// Reads a form of `application/x-www-form-urlencoded`.
+pub(crate) async fn read_form_text(request: Request, max: usize) -> ApiResult<QueryPairs> {
+    let bytes = read_body(request.into_body(), max).await?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    Ok(QueryPairs(text.split('&').filter(|pair| !pair.is_empty()).map(decode_pair).collect()))
+}
+
 fn decode_pair(pair: &str) -> (String, String) {
     let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
     (decode(key), decode(value))

@@ -3,6 +3,9 @@
 //! An answer is never trusted: the local author's passes the same checks as a language model's.
 
 pub mod local;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod validation;
 
 use async_trait::async_trait;
 use jiff::civil::Date;
@@ -56,6 +59,10 @@ pub struct StructureAnswer {
     /// Parts that the requirements asked to leave out.
     #[serde(default)]
     pub omitted: Vec<Omission>,
+    /// Wishes of the requirements that could not be followed, in the learner's words; wishes
+    /// about days are not the author's.
+    #[serde(default)]
+    pub unmet: Vec<String>,
 }
 
 /// A module, as an author answers it; of one material only.
@@ -75,6 +82,9 @@ pub struct ModuleAnswer {
     /// Whether the goal can be reached without it.
     #[serde(default)]
     pub optional: bool,
+    /// Whether the goal or the requirements ask for more time on it.
+    #[serde(default)]
+    pub stressed: bool,
 }
 
 /// A part of a material that is left out on purpose.

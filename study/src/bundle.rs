@@ -29,6 +29,12 @@ pub struct Bundle {
     pub outline: Vec<OutlineNode>,
     /// Its language.
     pub language: Language,
+    /// The title that the document gives itself.
+    pub document_title: Option<String>,
+    /// What it is about, in a few of its own sentences.
+    pub summary: String,
+    /// Its pages, for kinds that have pages.
+    pub page_count: Option<u32>,
     /// The name of the model that made the vectors.
     pub embedding_model: String,
     /// One vector per chunk.
@@ -66,6 +72,9 @@ pub enum DamagedBundle {
 #[derive(Serialize, Deserialize)]
 struct Facts {
     language: Language,
+    document_title: Option<String>,
+    summary: String,
+    page_count: Option<u32>,
     embedding_model: String,
     dimensions: usize,
 }
@@ -78,6 +87,9 @@ impl Bundle {
     pub fn encode(&self) -> Result<Bytes, DamagedBundle> {
         let facts = Facts {
             language: self.language,
+            document_title: self.document_title.clone(),
+            summary: self.summary.clone(),
+            page_count: self.page_count,
             embedding_model: self.embedding_model.clone(),
             dimensions: self.vectors.dimensions(),
         };
@@ -116,6 +128,9 @@ impl Bundle {
             chunks,
             outline: from_json(OUTLINE, &sections)?,
             language: facts.language,
+            document_title: facts.document_title,
+            summary: facts.summary,
+            page_count: facts.page_count,
             embedding_model: facts.embedding_model,
             vectors,
             index: Bytes::copy_from_slice(sections.get(INDEX)?),
@@ -200,6 +215,9 @@ mod tests {
                 children: Vec::new(),
             }],
             language: Language::Korean,
+            document_title: None,
+            summary: "첫 번째.".to_owned(),
+            page_count: Some(1),
             embedding_model: "model".to_owned(),
             vectors: Vectors::quantize(&[vec![0.6, -0.8]]).unwrap(),
             index: Bytes::from_static(b"index bytes"),

@@ -3,9 +3,8 @@
 //! # Layout, in reading order
 //! * [`id`], [`error`], [`language`], [`keyword`]: the values that everything uses.
 //! * [`material`], [`upload`], [`plan`]: the entities, their states and what they may do.
-//! * [`document`], [`outline`], [`chunk`], [`vector`], [`bundle`]: from parsed text to what is kept of it.
-//! * [`author`], [`schedule`], [`retrieve`]: from chunks to a plan with dates.
-//! * [`document`], [`outline`], [`chunk`], [`bundle`]: from parsed text to what is kept of it.
+//! * [`document`], [`outline`], [`chunk`], [`summary`], [`vector`], [`bundle`]: from parsed text
+//!   to what is kept of it.
 //! * [`author`], [`requirements`], [`schedule`], [`retrieve`]: from chunks to a plan with dates.
 //! * [`ports`]: what the outside world must offer.
 //! * [`accept`], [`process_material`], [`generate_plan`]: the use cases.
@@ -30,6 +29,7 @@ pub mod process_material;
 pub mod requirements;
 pub mod retrieve;
 pub mod schedule;
+pub mod summary;
 pub mod upload;
 pub mod vector;
 

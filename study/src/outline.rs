@@ -86,7 +86,7 @@ fn close(
 /// Divides a document without headings into even parts, named by their pages, else by their key
 /// phrases.
 pub(crate) fn flat(document_title: Option<&str>, chunks: &[Chunk]) -> Vec<OutlineNode> {
-    let language = Language::of(chunks.first().map_or("", |chunk| chunk.text.as_str()));
+    let language = Language::of_all(chunks.iter().map(|chunk| chunk.text.as_str()));
     let vocabulary = vocabulary(chunks);
     let count = chunks.len().div_ceil(PART_CHUNKS);
     let bounds = |part: usize| part * chunks.len() / count;

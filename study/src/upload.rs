@@ -1,11 +1,16 @@
 //! An upload: the 15 minutes between the wish to send a file and the material it becomes; and the
 //! check that a file is what it says.
 
-use crate::accept::NewUpload;
+mod kind;
+mod receive;
+mod sniff;
+
+pub use kind::{check_content, declared_kind};
+pub use receive::receive;
+pub use sniff::sniff;
+
 use crate::document::DocumentKind;
-use crate::error::{ErrorCode, Result, StudyError};
 use crate::id::{MaterialId, UploadId, UserId};
-use crate::ports::{ByteStream, Objects};
 
 /// A file that is being sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,29 +57,4 @@ impl Upload {
     pub fn object_key(id: &UploadId) -> String {
         format!("uploads/{id}")
     }
-}
-
-/// Tells the kind of a document from its name and its declared media type.
-///
-/// # Errors
-/// `MATERIAL_UNSUPPORTED_TYPE` when it is none of the kinds, or the two contradict each other.
-pub fn declared_kind(filename: &str, mime_type: Option<&str>) -> Result<DocumentKind> {
-    let _ = (filename, mime_type);
-    Err(StudyError::permanent(ErrorCode::InternalError, "not written yet"))
-}
-
-/// Receives the bytes of an upload: hashed and counted while they are stored, then told by their
-/// content. Memory is bounded by a piece of the stream.
-///
-/// # Errors
-/// `MATERIAL_FILE_TOO_LARGE` past the declared size, `UPLOAD_CONTENT_MISMATCH` when short or of
-/// another hash than declared, `UPLOAD_ALREADY_STORED` when other bytes are stored already; the
-/// same bytes again are fine. A broken transfer leaves nothing behind.
-pub async fn receive(
-    objects: &dyn Objects,
-    upload: &NewUpload,
-    bytes: ByteStream,
-) -> Result<StoredFile> {
-    let _ = (objects, upload, bytes);
-    Err(StudyError::permanent(ErrorCode::InternalError, "not written yet"))
 }

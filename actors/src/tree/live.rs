@@ -93,6 +93,7 @@ impl Branch {
     }
 
     /// Returns how it is.
+    #[cfg(test)]
     pub(crate) fn state(&self) -> NodeState {
         self.condition().state
     }

@@ -5,6 +5,7 @@
 
 mod activity;
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -14,7 +15,7 @@ use futures::StreamExt;
 use oxherd_study::StudyError;
 use oxherd_study::document::ParsedDocument;
 use oxherd_study::ports::ByteStream;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::{sleep, timeout};
 
@@ -97,13 +98,13 @@ pub(super) async fn run(
     let mut said = Vec::new();
     let heard = tokio::select! {
         heard = listened => heard,
-        () = drain(&mut stderr, &mut said) => unreachable!("draining does not end"),
+        never = listen_to_errors(&mut stderr, &mut said) => match never {},
         () = activity.silent_for(options.silence_max) => Err(Failure::Late(options.silence_max)),
         () = sleep(options.wall_max) => Err(Failure::Late(options.wall_max)),
     };
     let died_itself = matches!(heard, Err(Failure::Broken(_)));
     let status = end(&mut child, died_itself).await;
-    let _ = timeout(Duration::from_millis(50), drain(&mut stderr, &mut said)).await;
+    let _ = timeout(REAP_MAX, drain(&mut stderr, &mut said)).await;
     let said = String::from_utf8_lossy(&said);
     if !said.is_empty() {
         tracing::debug!(kind = order.kind.as_str(), said = %said.escape_debug(), "parser child complained");
@@ -203,17 +204,17 @@ async fn next_answer(stdout: &mut ChildStdout, left: &mut usize) -> io::Result<A
     protocol::decode(&frame)
 }
 
-/// Reads a pipe for ever, so that its writer never waits, and keeps the beginning.
-async fn drain(pipe: &mut (impl AsyncRead + Unpin), kept: &mut Vec<u8>) {
+async fn listen_to_errors(pipe: &mut ChildStderr, kept: &mut Vec<u8>) -> Infallible {
+    drain(pipe, kept).await;
+    std::future::pending().await
+}
+
+/// Reads a pipe to its end, so that its writer never waits, and keeps the beginning.
+async fn drain(pipe: &mut ChildStderr, kept: &mut Vec<u8>) {
     let mut buffer = [0; 1024];
-    loop {
-        match pipe.read(&mut buffer).await {
-            Ok(0) | Err(_) => std::future::pending().await,
-            Ok(read) => {
-                let room = STDERR_MAX.saturating_sub(kept.len());
-                kept.extend_from_slice(&buffer[..read.min(room)]);
-            }
-        }
+    while let Ok(read @ 1..) = pipe.read(&mut buffer).await {
+        let room = STDERR_MAX.saturating_sub(kept.len());
+        kept.extend_from_slice(&buffer[..read.min(room)]);
     }
 }
 

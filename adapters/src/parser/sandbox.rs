@@ -25,14 +25,15 @@ pub(super) struct Limits {
 
 /// Enters the sandbox and returns the names of the layers that are in force.
 pub(super) fn enter(limits: Limits) -> Vec<String> {
-    let layers: [(&str, fn(Limits) -> bool); 5] = [
-        ("limits", limit),
-        ("privileges", drop_privileges),
-        ("parent-death", die_with_parent),
-        ("landlock", close_paths),
-        ("seccomp", close_system_calls),
+    // In this order: the last one closes the calls that the others make.
+    let layers = [
+        ("limits", limit(limits)),
+        ("privileges", drop_privileges()),
+        ("parent-death", die_with_parent()),
+        ("landlock", close_paths()),
+        ("seccomp", close_system_calls()),
     ];
-    layers.into_iter().filter_map(|(name, apply)| apply(limits).then(|| name.to_owned())).collect()
+    layers.into_iter().filter(|(_, applied)| *applied).map(|(name, _)| name.to_owned()).collect()
 }
 
 /// The layers that a system of this kind should offer.
@@ -70,12 +71,12 @@ fn limit(_: Limits) -> bool {
 }
 
 #[cfg(target_os = "linux")]
-fn drop_privileges(_: Limits) -> bool {
+fn drop_privileges() -> bool {
     rustix::thread::set_no_new_privs(true).is_ok()
 }
 
 #[cfg(target_os = "linux")]
-fn die_with_parent(_: Limits) -> bool {
+fn die_with_parent() -> bool {
     use rustix::process::{DumpableBehavior, Signal};
 
     let is_set = rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).is_ok();
@@ -84,7 +85,7 @@ fn die_with_parent(_: Limits) -> bool {
 }
 
 #[cfg(target_os = "linux")]
-fn close_paths(_: Limits) -> bool {
+fn close_paths() -> bool {
     use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetStatus, Scope};
 
     // Newer kernels take more away, older ones what they know.
@@ -98,26 +99,26 @@ fn close_paths(_: Limits) -> bool {
 }
 
 #[cfg(target_os = "linux")]
-fn close_system_calls(_: Limits) -> bool {
+fn close_system_calls() -> bool {
     filter::apply().is_ok()
 }
 
 #[cfg(not(target_os = "linux"))]
-fn drop_privileges(_: Limits) -> bool {
+fn drop_privileges() -> bool {
     false
 }
 
 #[cfg(not(target_os = "linux"))]
-fn die_with_parent(_: Limits) -> bool {
+fn die_with_parent() -> bool {
     false
 }
 
 #[cfg(not(target_os = "linux"))]
-fn close_paths(_: Limits) -> bool {
+fn close_paths() -> bool {
     false
 }
 
 #[cfg(not(target_os = "linux"))]
-fn close_system_calls(_: Limits) -> bool {
+fn close_system_calls() -> bool {
     false
 }

@@ -63,7 +63,7 @@ pub(crate) async fn get_chunks(
 }
 
 /// Opens the knowledge of a material, also of a deleted one that plans still refer to.
-async fn open(api: &Api, user: &UserId, id: &str) -> ApiResult<Arc<Bundle>> {
+pub(super) async fn open(api: &Api, user: &UserId, id: &str) -> ApiResult<Arc<Bundle>> {
     let id = material_id(id)?;
     let material = api.parts.ports.catalog.material(user, &id, true).await?;
     let material = material.ok_or_else(not_found)?;

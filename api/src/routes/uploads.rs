@@ -186,16 +186,27 @@ pub(crate) async fn create_material(
     carried: Carried,
     request: Request,
 ) -> ApiResult {
-    let form = read_form(&api, &user, &carried, request).await?;
+    let accepted = create_from_form(&api, &user, &carried, request).await?;
+    Ok(reply::accepted(&api, &user, &accepted))
+}
+
+/// Stores the file of a form and makes a material of it; a file that is not kept is removed.
+pub(super) async fn create_from_form(
+    api: &Api,
+    user: &UserId,
+    carried: &Carried,
+    request: Request,
+) -> ApiResult<Accepted> {
+    let form = read_form(api, user, carried, request).await?;
     let key = Upload::object_key(&form.upload.id);
     let action = Action::CreateMaterial { upload: form.upload, file: form.file, title: form.title };
-    let intent = carried.intent(&api, &user, &form.fingerprint, action);
+    let intent = carried.intent(api, user, &form.fingerprint, action);
     let accepted = api.parts.intake.accept(intent).await;
     let kept = matches!(&accepted, Ok(Accepted { replayed: false, existed: false, .. }));
     if !kept {
         let _ = api.parts.ports.objects.delete(&key).await;
     }
-    Ok(reply::accepted(&api, &user, &accepted?))
+    Ok(accepted?)
 }
 
 /// A form that arrived whole; its file is stored.
@@ -305,7 +316,7 @@ const WINDOW_BYTES: usize = 40 * 1024;
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// Stores bytes as they come, with a least speed.
-async fn receive(
+pub(super) async fn receive(
     api: &Api,
     new: &NewUpload,
     bytes: BoxStream<'static, Result<Bytes, axum::Error>>,

@@ -38,6 +38,9 @@ mod status;
 mod tables;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -49,6 +52,7 @@ use crate::error::{QueueError, Result};
 use crate::job::JobId;
 use crate::status::{StatusRecord, StatusStore};
 
+use self::checkpoint::Pace;
 use self::door::Door;
 use self::lock_file::LockFile;
 use self::machine::STALLED_MAX;
@@ -84,19 +88,9 @@ impl EmbeddedStore {
             problem: format!("cannot create the folder {}: {error}", folder.display()),
             fix: "choose a data folder that may be written".to_owned(),
         })?;
-        let lock_file = LockFile::take(&folder.join(LOCK))?;
-        let path = folder.join(FILE);
-        let mut connection = tables::open_writer(&path)?;
-        let opened = opening::load(&mut connection)?;
-        let lost = lock_file.last_number().unwrap_or_default().saturating_sub(opened.number);
-        let reader = Arc::new(Mutex::new(Some(tables::open_reader(&path)?)));
-        let mut writer = writer_of(connection, opened, Some(lock_file));
-        if lost > 0 {
-            writer.report_lost(lost);
-        }
+        let (mut writer, reader) = open_files(folder, Pace::STEADY)?;
         hand_back(&mut writer, clock.now_ms());
-        let door = Door::to_thread(writer, Reader::new(reader), clock)?;
-        Ok(Arc::new(Self { door: Arc::new(door) }))
+        Ok(Arc::new(Self { door: Arc::new(Door::to_thread(writer, reader, clock)?) }))
     }
 
     /// Opens a store that lives in memory, for tests: it works in the caller's thread, so that it
@@ -106,11 +100,11 @@ impl EmbeddedStore {
     /// [`QueueError::Unavailable`] when there is no memory.
     pub fn in_memory(clock: SharedClock) -> Result<Arc<Self>> {
         let mut connection = tables::open_in_memory()?;
-        let opened = opening::load(&mut connection)?;
+        let Opened { machine, checkpoint, number } = opening::load(&mut connection, Pace::STEADY)?;
         let connection = Arc::new(Mutex::new(Some(connection)));
-        let shared = Arc::new(Shared::new(opened.machine));
         let reader = Reader::new(Arc::clone(&connection));
-        let writer = Writer::new(connection, shared, None, opened.checkpoint, opened.number);
+        let shared = Arc::new(Shared::new(machine));
+        let writer = Writer::new(connection, shared, None, checkpoint, number);
         Ok(Arc::new(Self { door: Arc::new(Door::direct(writer, reader, clock)) }))
     }
 
@@ -121,14 +115,21 @@ impl EmbeddedStore {
     }
 }
 
-fn writer_of(
-    connection: rusqlite::Connection,
-    opened: Opened,
-    lock_file: Option<LockFile>,
-) -> Writer {
+/// Opens the files of a store and reads the state from them.
+fn open_files(folder: &Path, pace: Pace) -> Result<(Writer, Reader)> {
+    let lock_file = LockFile::take(&folder.join(LOCK))?;
+    let path = folder.join(FILE);
+    let mut connection = tables::open_writer(&path)?;
+    let Opened { machine, checkpoint, number } = opening::load(&mut connection, pace)?;
+    let lost = lock_file.last_number().unwrap_or_default().saturating_sub(number);
+    let reader = Reader::new(Arc::new(Mutex::new(Some(tables::open_reader(&path)?))));
     let connection = Arc::new(Mutex::new(Some(connection)));
-    let shared = Arc::new(Shared::new(opened.machine));
-    Writer::new(connection, shared, lock_file, opened.checkpoint, opened.number)
+    let shared = Arc::new(Shared::new(machine));
+    let mut writer = Writer::new(connection, shared, Some(lock_file), checkpoint, number);
+    if lost > 0 {
+        writer.report_lost(lost);
+    }
+    Ok((writer, reader))
 }
 
 /// Takes back the jobs that were active in the process before.

@@ -5,9 +5,10 @@
 //!
 //! # Layout, in reading order
 //! * [`keys`], [`wire`], [`scripts`]: how things are spelled, read and done in Redis.
-//! * [`dial`], [`connection`], [`fault`]: connections that come back by themselves.
-//! * [`produce`] with [`coalesce`], [`consume`] with [`wake`], [`inspect`], [`maintain`]: the four
-//!   roles of a queue.
+//! * [`dial`], [`connection`], [`dedicated`], [`fault`], [`time`]: connections that come back by
+//!   themselves, and the clock of the server.
+//! * [`produce`] with [`coalesce`], [`consume`] with [`wake`], [`inspect`] with [`stream`],
+//!   [`maintain`]: the four roles of a queue.
 //! * [`status`]: the job records. [`boot`]: what a server must be like.
 //!
 //! Never holds state that another process could not take over: everything durable is in Redis.
@@ -16,6 +17,7 @@ mod boot;
 mod coalesce;
 mod connection;
 mod consume;
+mod dedicated;
 mod dial;
 mod fault;
 mod inspect;
@@ -24,6 +26,8 @@ mod maintain;
 mod produce;
 mod scripts;
 mod status;
+mod stream;
+mod time;
 mod wake;
 mod wire;
 
@@ -34,7 +38,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use self::coalesce::Adder;
-use self::connection::{Dedicated, Link};
+use self::connection::Link;
+use self::dedicated::Dedicated;
 use self::dial::Dialer;
 use self::keys::{Keyspace, LIBRARY, QueueKeys, WIRE_VERSION};
 use self::status::RedisStatus;

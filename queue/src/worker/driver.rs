@@ -8,16 +8,17 @@
 //! ```
 //! Outcomes that are ready go together; no timer holds one back. Decides nothing about jobs.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use tokio::task::JoinSet;
+use futures::{FutureExt as _, StreamExt as _};
+use tokio::task::{JoinSet, coop};
+use tokio::time::Instant;
 
 use crate::backend::{Backend, Claimed};
 use crate::clock::SystemClock;
@@ -38,6 +39,10 @@ const WAIT_MAX: Duration = Duration::from_secs(10);
 /// The pauses between claims while the store is away.
 const AWAY_PAUSE: Duration = Duration::from_millis(100);
 const AWAY_PAUSE_MAX: Duration = Duration::from_secs(3);
+/// A beginning in place that took longer blocked the loop: the next jobs of that name begin in tasks
+/// of their own, until one is tried in place again.
+const BLOCKS_AFTER: Duration = Duration::from_millis(1);
+const BLOCKING_FOR: u32 = 100;
 /// How long a shutdown waits for handlers and for the store after the grace.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -110,6 +115,8 @@ struct Driver {
     /// Jobs that may have killed their process: each runs while nothing else does.
     alone: VecDeque<(ClaimedJob, JobContext)>,
     alone_runs: bool,
+    /// Names whose jobs blocked the loop, and how many of them to keep out of it.
+    blocking: HashMap<String, u32>,
     news: Option<BoxFuture<'static, ()>>,
     away_pause: Duration,
 }
@@ -126,6 +133,7 @@ impl Driver {
             claims: 0,
             alone: VecDeque::new(),
             alone_runs: false,
+            blocking: HashMap::new(),
             news: None,
             away_pause: AWAY_PAUSE,
         }
@@ -136,6 +144,8 @@ impl Driver {
         let mut deadline = pin!(tokio::time::sleep(Duration::MAX));
         let mut stopping = false;
         loop {
+            // A store in memory answers at once: other tasks must have their turn all the same.
+            coop::consume_budget().await;
             self.start_what_can_start();
             if self.is_done() {
                 return Ok(());
@@ -143,12 +153,9 @@ impl Driver {
             let draining = self.appetite == Appetite::Draining;
             tokio::select! {
                 biased;
-                Some(ended) = self.runs.join_next() => self.take_ended(ended),
-                Some(turn) = self.turns.next() => self.take_turn(turn)?,
-                () = wait_for(&mut self.news) => self.appetite = Appetite::Hungry,
                 () = &mut shutdown, if !draining => {
                     self.drain();
-                    deadline.as_mut().reset(tokio::time::Instant::now() + grace);
+                    deadline.as_mut().reset(Instant::now() + grace);
                 }
                 () = &mut deadline, if draining => {
                     if stopping {
@@ -157,8 +164,11 @@ impl Driver {
                     }
                     stopping = true;
                     self.shared.locks.stop_all(Stop::Shutdown);
-                    deadline.as_mut().reset(tokio::time::Instant::now() + LAST_WORDS);
+                    deadline.as_mut().reset(Instant::now() + LAST_WORDS);
                 }
+                Some(ended) = self.runs.join_next() => self.take_ended(ended),
+                Some(turn) = self.turns.next() => self.take_turn(turn)?,
+                () = wait_for(&mut self.news) => self.appetite = Appetite::Hungry,
             }
         }
     }
@@ -168,8 +178,8 @@ impl Driver {
             && self.claims == 0
             && let Some((job, context)) = self.alone.pop_front()
         {
-            self.alone_runs = true;
             self.start(job, context);
+            self.alone_runs = !self.runs.is_empty();
         }
         self.start_turn();
         let idle = self.appetite == Appetite::Waiting && self.free_slots() > 0;
@@ -230,8 +240,26 @@ impl Driver {
         }
     }
 
+    /// Begins an attempt in place, which is all that a short job needs; one that has to wait gets
+    /// a task of its own, and so does one of a kind that was seen to block.
     fn start(&mut self, job: ClaimedJob, context: JobContext) {
-        self.runs.spawn(Arc::clone(&self.shared).attempt(job, context));
+        if let Some(left) = self.blocking.get_mut(&job.job.name).filter(|left| **left > 0) {
+            *left -= 1;
+            self.runs.spawn(Arc::clone(&self.shared).attempt(job, context));
+            return;
+        }
+        let name = job.job.name.clone();
+        let begun = Instant::now();
+        let mut attempt = Box::pin(Arc::clone(&self.shared).attempt(job, context));
+        match (&mut attempt).now_or_never() {
+            Some(ended) => self.ended.push(ended),
+            None => {
+                self.runs.spawn(attempt);
+            }
+        }
+        if begun.elapsed() > BLOCKS_AFTER {
+            self.blocking.insert(name, BLOCKING_FOR);
+        }
     }
 
     fn take_ended(&mut self, ended: std::result::Result<Ended, tokio::task::JoinError>) {

@@ -110,7 +110,6 @@ fn settle_preamble(sections: &mut Vec<Section>, document_title: Option<&str>) {
 
 /// The document's title, unless a heading has it already.
 fn preamble_title(sections: &[Section], document_title: Option<&str>) -> String {
-    let text: String = sections[0].blocks.iter().map(|block| block.text.as_str()).collect();
     let is_taken = |title: &str| {
         let mut headings = sections.iter().filter_map(|section| section.heading.as_ref());
         headings.any(|heading| heading.title.eq_ignore_ascii_case(title))
@@ -118,7 +117,11 @@ fn preamble_title(sections: &[Section], document_title: Option<&str>) -> String 
     let own = document_title.map(str::trim).filter(|title| !title.is_empty() && !is_taken(title));
     match own {
         Some(title) => title.chars().take(TITLE_MAX).collect(),
-        None if Language::of(&text) == Language::Korean => "들어가며".to_owned(),
-        None => "Introduction".to_owned(),
+        None => {
+            match Language::of_all(sections[0].blocks.iter().map(|block| block.text.as_str())) {
+                Language::Korean => "들어가며".to_owned(),
+                Language::English => "Introduction".to_owned(),
+            }
+        }
     }
 }

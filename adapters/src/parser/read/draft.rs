@@ -37,6 +37,14 @@ impl Draft {
         self.document.page_count = Some(pages);
     }
 
+    /// Takes all pages back: they turned out to be unknown.
+    pub(crate) fn forget_pages(&mut self) {
+        self.document.page_count = None;
+        for block in &mut self.document.blocks {
+            block.page = None;
+        }
+    }
+
     /// Sets the title, unless there is one already or it is empty.
     pub(crate) fn set_title(&mut self, title: &str) {
         let title = one_line(title);

@@ -19,17 +19,35 @@ use super::shared::locked;
 use super::slots::NewPayload;
 use super::tables::{self, FinishedRow};
 
-/// The time that the steps in one transaction may take.
-const STEP_TIME: Duration = Duration::from_micros(1000);
+/// How often and in how large steps checkpoints are made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// The journal's size that starts a checkpoint, if the living jobs take less.
+    pub(super) journal_bytes: u64,
+    /// The time that the work in one transaction may take, but for the last bit of it.
+    pub(super) step: Duration,
+    /// How many rows are written between two looks at the time.
+    pub(super) rows: usize,
+    /// How many jobs make a part of a snapshot.
+    pub(super) jobs: usize,
+    /// The pause after a checkpoint that failed, for instance on a full disk.
+    pub(super) retry_pause: Duration,
+}
 
-/// The pause after a checkpoint that failed, for instance on a full disk.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
-
-/// The journal's size that starts a checkpoint, if the living jobs take less.
-const JOURNAL_BYTES: u64 = 8 * 1024 * 1024;
+impl Pace {
+    /// A step is of the order of a sync of the disk, so that it hardly shows in the answers.
+    pub(super) const STEADY: Self = Self {
+        journal_bytes: 8 * 1024 * 1024,
+        step: Duration::from_micros(1000),
+        rows: 32,
+        jobs: 256,
+        retry_pause: Duration::from_secs(1),
+    };
+}
 
 #[derive(Debug)]
 pub(super) struct Checkpoint {
+    pace: Pace,
     phase: Phase,
     /// The journal's size since the last checkpoint.
     journal_bytes: u64,
@@ -62,6 +80,7 @@ struct Writing {
     snapshot_bytes: u64,
     /// Whether the open transaction makes the checkpoint count.
     complete: bool,
+    pace: Pace,
 }
 
 #[derive(Debug)]
@@ -76,8 +95,9 @@ struct Cleaning {
 
 impl Checkpoint {
     /// Goes on after the checkpoint at the journal row `number`.
-    pub(super) fn after(number: u64, journal_bytes: u64, snapshot_bytes: u64) -> Self {
-        Self { phase: Phase::Idle, journal_bytes, snapshot_bytes, number, not_before: None }
+    pub(super) fn after(number: u64, journal_bytes: u64, snapshot_bytes: u64, pace: Pace) -> Self {
+        let (phase, not_before) = (Phase::Idle, None);
+        Self { pace, phase, journal_bytes, snapshot_bytes, number, not_before }
     }
 
     /// Counts a journal row.
@@ -87,7 +107,7 @@ impl Checkpoint {
 
     /// Tells whether a step would do something.
     pub(super) fn has_work(&self) -> bool {
-        let due = self.journal_bytes >= JOURNAL_BYTES.max(self.snapshot_bytes);
+        let due = self.journal_bytes >= self.pace.journal_bytes.max(self.snapshot_bytes);
         (due || !matches!(self.phase, Phase::Idle)) && !self.rests()
     }
 
@@ -122,6 +142,7 @@ impl Checkpoint {
             written: Vec::new(),
             snapshot_bytes: 0,
             complete: false,
+            pace: self.pace,
         });
     }
 
@@ -131,7 +152,7 @@ impl Checkpoint {
         transaction: &Connection,
         machine: &Mutex<Machine>,
     ) -> rusqlite::Result<()> {
-        let until = Instant::now() + STEP_TIME;
+        let until = Instant::now() + self.pace.step;
         match &mut self.phase {
             Phase::Idle => Ok(()),
             Phase::Writing(writing) => writing.step(transaction, machine, until),
@@ -181,7 +202,7 @@ impl Checkpoint {
                 cleaning.complete = false;
             }
         }
-        self.not_before = Some(Instant::now() + RETRY_PAUSE);
+        self.not_before = Some(Instant::now() + self.pace.retry_pause);
     }
 
     fn finish_writing(&mut self, machine: &Mutex<Machine>) {
@@ -219,15 +240,9 @@ impl Checkpoint {
             queue.ended.unfreeze(graves);
         }
         // The next try is due as soon as the pause is over.
-        self.journal_bytes += JOURNAL_BYTES.max(self.snapshot_bytes);
+        self.journal_bytes += self.pace.journal_bytes.max(self.snapshot_bytes);
     }
 }
-
-/// How many rows a step writes between two looks at the time.
-const ROWS: usize = 32;
-
-/// How many jobs make a part of a snapshot.
-const JOBS: usize = 256;
 
 impl Writing {
     fn step(
@@ -236,18 +251,18 @@ impl Writing {
         machine: &Mutex<Machine>,
         until: Instant,
     ) -> rusqlite::Result<()> {
-        while Instant::now() < until {
-            if !self.delete_garbage(transaction)?
-                && !self.write_records(transaction)?
-                && !self.write_payloads(transaction)?
-                && !self.write_jobs(transaction, machine)?
-            {
-                tables::put_snapshot(transaction, self.number, None, &self.head)?;
-                tables::set_meta(transaction, "checkpoint", self.number.cast_signed())?;
-                self.complete = true;
-                break;
+        while self.delete_garbage(transaction)?
+            || self.write_records(transaction)?
+            || self.write_payloads(transaction)?
+            || self.write_jobs(transaction, machine)?
+        {
+            if Instant::now() >= until {
+                return Ok(());
             }
         }
+        tables::put_snapshot(transaction, self.number, None, &self.head)?;
+        tables::set_meta(transaction, "checkpoint", self.number.cast_signed())?;
+        self.complete = true;
         Ok(())
     }
 
@@ -264,7 +279,7 @@ impl Writing {
     fn write_records(&mut self, transaction: &Connection) -> rusqlite::Result<bool> {
         let some = self.records.len() > 0;
         let mut body = Vec::new();
-        for (queue, record) in self.records.by_ref().take(ROWS) {
+        for (queue, record) in self.records.by_ref().take(self.pace.rows) {
             body.clear();
             record.encode(&mut body);
             let key = EndedKey {
@@ -283,7 +298,7 @@ impl Writing {
 
     fn write_payloads(&mut self, transaction: &Connection) -> rusqlite::Result<bool> {
         let some = !self.payloads.is_empty();
-        for _ in 0..ROWS {
+        for _ in 0..self.pace.rows {
             // One that cannot be written stays, to be given back.
             let Some((_, payload)) = self.payloads.last() else { break };
             tables::put_payload(transaction, payload.serial, payload.data.as_str())?;
@@ -299,7 +314,7 @@ impl Writing {
     ) -> rusqlite::Result<bool> {
         let mut machine = locked(machine);
         let part = machine.queues_mut().find_map(|(number, queue)| {
-            let part = queue.live.capture_part(JOBS);
+            let part = queue.live.capture_part(self.pace.jobs);
             let payloads = queue.live.take_payloads();
             self.payloads.extend(payloads.into_iter().map(|payload| (number, payload)));
             Some((number, part?))
@@ -315,15 +330,15 @@ impl Writing {
 
 impl Cleaning {
     fn step(&mut self, transaction: &Connection, until: Instant) -> rusqlite::Result<()> {
-        while Instant::now() < until {
-            if !self.delete_rows(transaction)?
-                && !tables::trim_journal(transaction, self.number, 4)?
-                && !tables::trim_snapshots(transaction, self.number, 4)?
-            {
-                self.complete = true;
-                break;
+        while self.delete_rows(transaction)?
+            || tables::trim_journal(transaction, self.number, 4)?
+            || tables::trim_snapshots(transaction, self.number, 4)?
+        {
+            if Instant::now() >= until {
+                return Ok(());
             }
         }
+        self.complete = true;
         Ok(())
     }
 

@@ -9,32 +9,36 @@ use crate::job::{JobId, JobState, Payload, Token};
 use crate::outcome::{Failure, Settled, Settlement, Verdict};
 
 use super::job_body::{Hold, Place};
-use super::operation::{Outcome, Taken, TakenJob, millis, retention};
+use super::operation::{Ended, Operation, Outcome, Taken, TakenJob, millis, retention};
 use super::queue_state::{End, Moment, QueueState, Side, Standing};
 use super::slots::Slot;
 
 impl QueueState {
+    /// Settles in the order given, then promotes what is due, then claims.
     pub(super) fn turn(
         &mut self,
         settlements: Vec<Settlement>,
         next: Option<Claim>,
         moment: &Moment<'_>,
     ) -> Outcome {
-        let mut settled = Vec::with_capacity(settlements.len());
-        for settlement in settlements {
-            settled.push(self.settle(settlement, moment));
-        }
-        let taken = next.as_ref().map(|claim| self.claim(claim, moment.now_ms));
-        let ended_any = settled
-            .iter()
-            .any(|one| matches!(one, Settled::Done { state, .. } if state.is_final()));
-        let found = taken.as_ref().is_some_and(|taken| !taken.jobs.is_empty());
-        let more_is_due = taken.is_some() && !self.delayed.is_empty();
-        if ended_any && !found && !more_is_due && self.waiting.is_empty() && self.active.is_empty()
+        let settled: Vec<_> =
+            settlements.into_iter().map(|settlement| self.settle(settlement, moment)).collect();
+        let next = next.filter(|claim| claim.max > 0 || settled.is_empty());
+        let taken = match &next {
+            Some(claim) => self.claim(claim, moment.now_ms),
+            None => Taken { jobs: Vec::new(), next_due_ms: self.next_due_ms() },
+        };
+        let is_end = |one: &Settled| matches!(one, Settled::Done { state, .. } if state.is_final());
+        let held_back = next.is_some() && (self.paused || !self.delayed.is_empty());
+        if settled.iter().any(is_end)
+            && taken.jobs.is_empty()
+            && !held_back
+            && self.waiting.is_empty()
+            && self.active.is_empty()
         {
             self.events.push(moment.now_ms, EventKind::Drained);
         }
-        Outcome::Turn(settled, taken.unwrap_or_default())
+        Outcome::Turn(settled, taken)
     }
 
     fn claim(&mut self, claim: &Claim, now_ms: u64) -> Taken {
@@ -103,7 +107,6 @@ impl QueueState {
                 (JobState::Failed, version)
             }
             Verdict::Retry { pause, .. } if millis(pause) == 0 => {
-                self.promote_due(now_ms);
                 let version = self.enqueue(slot, Side::Back, Some(JobState::Active), now_ms);
                 (JobState::Waiting, version)
             }
@@ -170,14 +173,31 @@ impl QueueState {
         Outcome::Renewed(renewal)
     }
 
-    /// An ended job keeps the progress with which it ended; the event is told all the same.
-    pub(super) fn progress(&mut self, id: JobId, progress: Payload, now_ms: u64) -> Outcome {
+    pub(super) fn progress(
+        &mut self,
+        id: JobId,
+        progress: Payload,
+        mut ended: Vec<Ended>,
+        now_ms: u64,
+    ) -> Outcome {
         match self.index.get(&id) {
             None => return Outcome::Denied(QueueError::NoSuchJob(id)),
             Some(Standing::Live(slot)) => {
                 self.live.change(*slot).body.history_mut().progress = Some(progress.clone());
             }
-            Some(Standing::Ended(_)) => {}
+            Some(Standing::Ended(key)) => match ended.pop() {
+                Some(Ended { mut record, data }) if record.body.serial == key.serial => {
+                    record.body.history_mut().progress = Some(progress.clone());
+                    // Kept with the record: after a crash the payload table may lack it.
+                    record.body.data = Some(data);
+                    record.body.data_stored = false;
+                    self.ended.update(record);
+                }
+                _ => {
+                    let again = Operation::Progress { id, progress, ended: Vec::new() };
+                    return Outcome::Again(Box::new(again));
+                }
+            },
         }
         Outcome::At(self.events.push(now_ms, EventKind::Progress { id, data: progress }))
     }

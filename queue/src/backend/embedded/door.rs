@@ -120,7 +120,8 @@ impl Door {
 
 fn run_directly(writer: &mut Writer, request: Request) {
     writer.push(request);
-    while !writer.run_group() && writer.is_busy() {}
+    // A checkpoint goes on with the next request.
+    while !writer.run_group() && writer.has_requests() {}
 }
 
 struct WriterThread {

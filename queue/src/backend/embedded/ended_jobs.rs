@@ -76,6 +76,11 @@ impl EndedJobs {
         key
     }
 
+    /// Puts a changed record in the place of an older form of it.
+    pub(super) fn update(&mut self, record: Record) {
+        self.pending.insert(record.body.serial, Arc::new(Record { has_rows: true, ..record }));
+    }
+
     /// Takes a job whose record is in the tables.
     pub(super) fn restore(&mut self, key: EndedKey, id: JobId) {
         self.order_mut(key.state).insert((key.finished_ms, key.serial), id);
@@ -89,14 +94,9 @@ impl EndedJobs {
     /// Takes a job out; its log stays if another life of the job goes on with it.
     pub(super) fn remove(&mut self, key: EndedKey, keep_log: bool) {
         self.order_mut(key.state).remove(&(key.finished_ms, key.serial));
-        let has_rows = match self.pending.remove(&key.serial) {
-            Some(record) => record.body.data_stored,
-            None => {
-                self.frozen.remove(&key.serial);
-                true
-            }
-        };
-        if has_rows {
+        let pending = self.pending.remove(&key.serial);
+        let was_frozen = self.frozen.remove(&key.serial).is_some();
+        if was_frozen || pending.is_none_or(|record| record.has_rows) {
             self.graves.jobs.push(key.serial);
         }
         if key.has_log && !keep_log {

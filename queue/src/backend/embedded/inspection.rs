@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 
 use crate::backend::{Counts, EventPage, Inspect, ListQuery};
-use crate::error::{QueueError, Result};
+use crate::error::Result;
 use crate::event::Position;
 use crate::job::{JobId, JobSnapshot, JobState, Payload};
 
@@ -148,7 +148,7 @@ impl Inspect for QueueHandle {
                 Standing::Ended(key) => key.log,
             })
         })?;
-        let Some(log) = log else { return Err(QueueError::NoSuchJob(id.clone())) };
+        let Some(log) = log else { return Ok((Vec::new(), 0)) };
         let read = move |connection: &Connection| log_rows::read(connection, log, skip, limit);
         self.door.reader.read("logs", read).await
     }

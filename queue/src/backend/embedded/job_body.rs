@@ -215,6 +215,8 @@ pub(super) struct Record {
     pub(super) result: Option<Payload>,
     /// The journal row in which it ended.
     pub(super) number: u64,
+    /// Whether the tables may have an older form of it.
+    pub(super) has_rows: bool,
 }
 
 impl Record {
@@ -248,7 +250,7 @@ impl Decode for Record {
         let number = Decode::decode(input)?;
         body.data = Decode::decode(input)?;
         body.data_stored = body.data.is_none();
-        Ok(Self { body, state, finished_ms, result, number })
+        Ok(Self { body, state, finished_ms, result, number, has_rows: true })
     }
 }
 

@@ -13,7 +13,7 @@ use super::encoding::{Decode as _, Encode, Input, Malformed, encoded_struct};
 use super::ended_jobs::Graves;
 use super::event_ring::EventRing;
 use super::job_body::{LiveJob, Place};
-use super::operation::{Operation, Outcome, QueueNumber, Stamped};
+use super::operation::{Operation, Outcome, QueueNumber, Stamped, Taken};
 use super::queue_state::{Moment, QueueState, Standing};
 
 /// How often a job may take its process down before it is failed at its next start.
@@ -57,7 +57,7 @@ impl Machine {
         match operation {
             Operation::OpenQueue { .. } => Outcome::Done,
             Operation::Add { jobs } => queue.add(jobs, &mut moment),
-            Operation::Submit { jobs, ended } => queue.submit(jobs, ended, &mut moment),
+            Operation::Submit { jobs, runs } => queue.submit(jobs, &runs, &mut moment),
             Operation::Retry { id, reset, ended } => queue.retry(id, reset, ended, &mut moment),
             Operation::Remove { id } => queue.remove(&id, now_ms),
             Operation::Cancel { id } => queue.cancel(&id, &moment),
@@ -66,7 +66,9 @@ impl Machine {
             Operation::Resume {} => queue.resume(now_ms),
             Operation::Turn { settlements, next } => queue.turn(settlements, next, &moment),
             Operation::Renew { held, lock_ms } => queue.renew(held, lock_ms, now_ms),
-            Operation::Progress { id, progress } => queue.progress(id, progress, now_ms),
+            Operation::Progress { id, progress, ended } => {
+                queue.progress(id, progress, ended, now_ms)
+            }
             Operation::Logged { id } => queue.logged(&id),
             Operation::Sweep { interval_ms, stalled_max } => {
                 queue.sweep(interval_ms, stalled_max, now_ms)
@@ -103,10 +105,7 @@ impl Machine {
                 let nothing = queue.paused
                     || queue.waiting.is_empty()
                     || next.as_ref().is_none_or(|claim| claim.max == 0);
-                let taken = super::operation::Taken {
-                    next_due_ms: queue.next_due_ms().filter(|_| next.is_some()),
-                    ..Default::default()
-                };
+                let taken = Taken { jobs: Vec::new(), next_due_ms: queue.next_due_ms() };
                 (nothing && none_due()).then_some(Outcome::Turn(Vec::new(), taken))
             }
             Operation::Sweep { .. } => (queue.active.is_empty() || queue.swept_until_ms > *now_ms)
@@ -150,26 +149,6 @@ impl Machine {
             queue.restore(LiveJob::decode(input)?);
         }
         Ok(())
-    }
-
-    /// Writes the whole logical state in a canonical order, to compare machines with each other.
-    #[cfg(test)]
-    pub(super) fn fingerprint(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        self.encode_head(&mut out);
-        for queue in &self.queues {
-            let mut jobs: Vec<_> = queue.live.iter().map(|(_, job)| job).collect();
-            jobs.sort_by_key(|job| job.body.serial);
-            jobs.iter().for_each(|job| job.encode(&mut out));
-            for state in [crate::job::JobState::Completed, crate::job::JobState::Failed] {
-                for ((finished_ms, serial), id) in queue.ended.order(state) {
-                    finished_ms.encode(&mut out);
-                    serial.encode(&mut out);
-                    id.encode(&mut out);
-                }
-            }
-        }
-        out
     }
 }
 

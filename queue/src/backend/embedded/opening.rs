@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use crate::error::{QueueError, Result};
 
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, Pace};
 use super::encoding::{Decode as _, Input};
 use super::machine::Machine;
 use super::operation::Stamped;
@@ -25,7 +25,7 @@ pub(super) struct Opened {
 }
 
 /// Reads the state from the tables.
-pub(super) fn load(connection: &mut Connection) -> Result<Opened> {
+pub(super) fn load(connection: &mut Connection, pace: Pace) -> Result<Opened> {
     let error = |error: rusqlite::Error| store_error("open", &error);
     let base: Option<i64> = tables::meta(connection, "checkpoint").map_err(error)?;
     let base = base.unwrap_or_default().cast_unsigned();
@@ -41,7 +41,7 @@ pub(super) fn load(connection: &mut Connection) -> Result<Opened> {
         journal_bytes += operations.len() as u64;
         replay(&mut machine, row, operations)
     })?;
-    let checkpoint = Checkpoint::after(base, journal_bytes, snapshot_bytes);
+    let checkpoint = Checkpoint::after(base, journal_bytes, snapshot_bytes, pace);
     Ok(Opened { machine, checkpoint, number })
 }
 
@@ -104,7 +104,7 @@ fn delete_garbage(
 ) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     for serial in garbage {
-        tables::delete_job(&transaction, *serial)?;
+        tables::delete_finished(&transaction, *serial)?;
     }
     tables::delete_payloads_after(&transaction, machine.last_serial())?;
     transaction.commit()

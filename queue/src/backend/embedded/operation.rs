@@ -33,7 +33,7 @@ encoded_struct!(Stamped { now_ms, queue, operation });
 pub(super) enum Operation {
     OpenQueue { name: Arc<str> },
     Add { jobs: Vec<AddedJob> },
-    Submit { jobs: Vec<AddedJob>, ended: Vec<Ended> },
+    Submit { jobs: Vec<AddedJob>, runs: Vec<EndedRun> },
     Retry { id: JobId, reset: bool, ended: Vec<Ended> },
     Remove { id: JobId },
     Cancel { id: JobId },
@@ -42,7 +42,7 @@ pub(super) enum Operation {
     Resume {},
     Turn { settlements: Vec<Settlement>, next: Option<Claim> },
     Renew { held: Vec<Held>, lock_ms: u64 },
-    Progress { id: JobId, progress: Payload },
+    Progress { id: JobId, progress: Payload, ended: Vec<Ended> },
     Logged { id: JobId },
     Sweep { interval_ms: u64, stalled_max: u32 },
     PromoteDue {},
@@ -52,7 +52,7 @@ pub(super) enum Operation {
 encoded_enum!(Operation {
     0 => OpenQueue { name },
     1 => Add { jobs },
-    2 => Submit { jobs, ended },
+    2 => Submit { jobs, runs },
     3 => Retry { id, reset, ended },
     4 => Remove { id },
     5 => Cancel { id },
@@ -61,7 +61,7 @@ encoded_enum!(Operation {
     8 => Resume {},
     9 => Turn { settlements, next },
     10 => Renew { held, lock_ms },
-    11 => Progress { id, progress },
+    11 => Progress { id, progress, ended },
     12 => Logged { id },
     13 => Sweep { interval_ms, stalled_max },
     14 => PromoteDue {},
@@ -102,7 +102,7 @@ impl AddedJob {
     }
 }
 
-/// An ended job that an operation may put back to wait, read from the tables beforehand.
+/// An ended job that an operation changes or puts back to wait, read from the tables beforehand.
 #[derive(Debug, Clone)]
 pub(super) struct Ended {
     pub(super) record: Record,
@@ -121,6 +121,15 @@ impl Decode for Ended {
         Ok(Self { record: Decode::decode(input)?, data: Decode::decode(input)? })
     }
 }
+
+/// The run that an ended job was, read from the tables beforehand.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct EndedRun {
+    pub(super) serial: u64,
+    pub(super) generation: u64,
+}
+
+encoded_struct!(EndedRun { serial, generation });
 
 /// What an operation did.
 #[derive(Debug)]
@@ -143,7 +152,7 @@ pub(super) enum Outcome {
 }
 
 /// The jobs that a claim took.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Taken {
     pub(super) jobs: Vec<TakenJob>,
     pub(super) next_due_ms: Option<u64>,

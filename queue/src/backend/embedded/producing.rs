@@ -5,11 +5,12 @@
 use crate::backend::{Added, Cancelled, Submitted};
 use crate::error::QueueError;
 use crate::event::{EventKind, Position};
-use crate::job::{JobId, JobState, generation_of};
+use crate::job::{JobId, JobState};
 use crate::outcome::Failure;
 
+use super::ended_jobs::EndedKey;
 use super::job_body::{JobBody, Place};
-use super::operation::{AddedJob, Ended, Operation, Outcome, retention};
+use super::operation::{AddedJob, Ended, EndedRun, Operation, Outcome, retention};
 use super::queue_state::{End, Moment, QueueState, Side, Standing};
 use super::slots::Slot;
 
@@ -29,15 +30,25 @@ impl QueueState {
             self.events.push(moment.now_ms, EventKind::Duplicated { id: id.clone() });
             return Added::Duplicate { id };
         }
-        let version = self.create(id.clone(), job, moment);
+        let version = self.create(id.clone(), job, None, moment);
         Added::Created { id, version }
     }
 
-    fn create(&mut self, id: JobId, job: AddedJob, moment: &mut Moment<'_>) -> Position {
+    /// Makes a job, new or in the place of one that ended.
+    fn create(
+        &mut self,
+        id: JobId,
+        job: AddedJob,
+        after: Option<EndedKey>,
+        moment: &mut Moment<'_>,
+    ) -> Position {
         let now_ms = moment.now_ms;
         let timestamp_ms = job.timestamp_ms.unwrap_or(now_ms);
         let delay_ms = job.delay_ms;
-        self.events.push(now_ms, EventKind::Added { id: id.clone(), name: job.name.to_string() });
+        if after.is_none() {
+            let name = job.name.to_string();
+            self.events.push(now_ms, EventKind::Added { id: id.clone(), name });
+        }
         let serial = moment.next_serial();
         let body = JobBody {
             serial,
@@ -51,8 +62,8 @@ impl QueueState {
             attempts_made: 0,
             stalled_count: 0,
             processed_on_ms: None,
-            log: serial,
-            has_log: false,
+            log: after.map_or(serial, |key| key.log),
+            has_log: after.is_some_and(|key| key.has_log),
             history: None,
             data: Some(job.data),
             data_stored: false,
@@ -61,53 +72,51 @@ impl QueueState {
         if delay_ms > 0 {
             self.delay(slot, timestamp_ms.saturating_add(delay_ms), now_ms)
         } else {
-            self.enqueue(slot, Side::Back, None, now_ms)
+            self.enqueue(slot, Side::Back, after.map(|key| key.state), now_ms)
         }
     }
 
     pub(super) fn submit(
         &mut self,
         jobs: Vec<AddedJob>,
-        mut ended: Vec<Ended>,
+        runs: &[EndedRun],
         moment: &mut Moment<'_>,
     ) -> Outcome {
         let is_known = |job: &AddedJob| match job.id.as_ref().and_then(|id| self.index.get(id)) {
-            Some(Standing::Ended(key)) => ended.iter().any(|e| e.record.body.serial == key.serial),
+            Some(Standing::Ended(key)) => runs.iter().any(|run| run.serial == key.serial),
             _ => true,
         };
         if !jobs.iter().all(is_known) {
-            return Outcome::Again(Box::new(Operation::Submit { jobs, ended: Vec::new() }));
+            return Outcome::Again(Box::new(Operation::Submit { jobs, runs: Vec::new() }));
         }
-        let submit = |job: AddedJob| self.submit_one(job, &mut ended, moment);
+        let submit = |job| self.submit_one(job, runs, moment);
         Outcome::Submitted(jobs.into_iter().map(submit).collect())
     }
 
+    /// A run that follows an ended one starts without a trace of that, but for its log.
     fn submit_one(
         &mut self,
         job: AddedJob,
-        ended: &mut Vec<Ended>,
+        runs: &[EndedRun],
         moment: &mut Moment<'_>,
     ) -> Submitted {
         let id = job.id.clone().unwrap_or_else(|| JobId::from_store(""));
         let key = match self.index.get(&id) {
             None => {
                 self.last_id += 1;
-                return Submitted::Added { version: self.create(id, job, moment) };
+                return Submitted::Added { version: self.create(id, job, None, moment) };
             }
             Some(Standing::Live(slot)) => {
                 return Submitted::Unchanged { state: self.live[*slot].place.state() };
             }
             Some(Standing::Ended(key)) => *key,
         };
-        let Some(at) = ended.iter().position(|ended| ended.record.body.serial == key.serial) else {
-            return Submitted::Unchanged { state: key.state };
-        };
-        if generation_of(&ended[at].data) >= job.generation {
+        let run = runs.iter().find(|run| run.serial == key.serial);
+        if run.is_none_or(|run| run.generation >= job.generation) {
             return Submitted::Unchanged { state: key.state };
         }
-        let Ended { record, .. } = ended.swap_remove(at);
-        let again = Ended { record, data: job.data };
-        Submitted::Again { version: self.revive(again, true, moment) }
+        self.ended.remove(key, true);
+        Submitted::Again { version: self.create(id, job, Some(key), moment) }
     }
 
     pub(super) fn retry(
@@ -145,7 +154,6 @@ impl QueueState {
         body.data = Some(data);
         body.data_stored = false;
         body.processed_on_ms = None;
-        body.delay_ms = 0;
         if record.state == JobState::Failed {
             body.history_mut().failed_reason = None;
         }

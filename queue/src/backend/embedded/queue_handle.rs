@@ -127,7 +127,7 @@ impl Produce for QueueHandle {
             return Err(QueueError::Invalid { what: "job id", why });
         }
         let jobs = jobs.into_iter().map(AddedJob::submitted).collect();
-        match self.operate("submit", Operation::Submit { jobs, ended: Vec::new() }).await? {
+        match self.operate("submit", Operation::Submit { jobs, runs: Vec::new() }).await? {
             Outcome::Submitted(submitted) => Ok(submitted),
             other => unexpected(&other),
         }
@@ -195,7 +195,8 @@ impl Consume for QueueHandle {
     }
 
     async fn progress(&self, id: &JobId, progress: Payload) -> Result<Position> {
-        match self.operate("progress", Operation::Progress { id: id.clone(), progress }).await? {
+        let operation = Operation::Progress { id: id.clone(), progress, ended: Vec::new() };
+        match self.operate("progress", operation).await? {
             Outcome::At(version) => Ok(version),
             other => unexpected(&other),
         }

@@ -206,7 +206,9 @@ impl QueueState {
             self.bury(&body);
         } else {
             let Moment { now_ms: finished_ms, number, .. } = *moment;
-            let key = self.ended.insert(Record { body, state, finished_ms, result, number });
+            let has_rows = body.data_stored;
+            let record = Record { body, state, finished_ms, result, number, has_rows };
+            let key = self.ended.insert(record);
             self.index.insert(id, Standing::Ended(key));
             self.evict(state, keep, finished_ms);
         }

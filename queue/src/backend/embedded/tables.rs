@@ -324,10 +324,18 @@ pub(super) fn read_finished(
 
 /// Deletes the rows of a job that is gone.
 pub(super) fn delete_job(connection: &Connection, serial: u64) -> rusqlite::Result<()> {
+    delete_finished(connection, serial)?;
+    connection
+        .prepare_cached("DELETE FROM payload WHERE serial = ?1")?
+        .execute([serial.cast_signed()])
+        .map(drop)
+}
+
+/// Deletes what an ended job has, but for its input: it may live in the last checkpoint.
+pub(super) fn delete_finished(connection: &Connection, serial: u64) -> rusqlite::Result<()> {
     let serial = serial.cast_signed();
     connection.prepare_cached("DELETE FROM finished WHERE serial = ?1")?.execute([serial])?;
     connection.prepare_cached("DELETE FROM record WHERE serial = ?1")?.execute([serial])?;
-    connection.prepare_cached("DELETE FROM payload WHERE serial = ?1")?.execute([serial])?;
     Ok(())
 }
 

@@ -17,14 +17,14 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use crate::error::{QueueError, Result};
-use crate::job::{JobId, Payload};
+use crate::job::{JobId, Payload, generation_of};
 
 use super::checkpoint::Checkpoint;
 use super::encoding::Encode as _;
 use super::job_body::Record;
 use super::lock_file::LockFile;
 use super::machine::Machine;
-use super::operation::{Ended, Operation, Outcome, QueueNumber, Stamped};
+use super::operation::{Ended, EndedRun, Operation, Outcome, QueueNumber, Stamped};
 use super::queue_state::{QueueState, Standing};
 use super::shared::{Shared, locked};
 use super::tables::{self, store_error};
@@ -100,7 +100,7 @@ struct Change {
 pub(super) type SharedConnection = Arc<Mutex<Option<Connection>>>;
 
 pub(super) struct Writer {
-    connection: SharedConnection,
+    pub(super) connection: SharedConnection,
     shared: Arc<Shared>,
     lock_file: Option<LockFile>,
     checkpoint: Checkpoint,
@@ -140,9 +140,13 @@ impl Writer {
         self.queue.push_back(request);
     }
 
-    /// Tells whether the writer has something to do without any request.
+    pub(super) fn has_requests(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// Tells whether the writer has something to do without another request.
     pub(super) fn is_busy(&self) -> bool {
-        !self.queue.is_empty() || self.checkpoint.has_work()
+        self.has_requests() || self.checkpoint.has_work()
     }
 
     /// Commits and answers the waiting requests as one group; tells whether the store was closed.
@@ -316,10 +320,17 @@ fn prepare(
     let read = |id: &JobId| ended_job(machine, connection, queue, id);
     let mut log_key = None;
     match &mut stamped.operation {
-        Operation::Submit { jobs, ended } => {
-            *ended = jobs.iter().filter_map(|job| read(job.id.as_ref()?)).collect();
+        Operation::Submit { jobs, runs } => {
+            let ended = jobs.iter().filter_map(|job| read(job.id.as_ref()?));
+            let run = |ended: Ended| EndedRun {
+                serial: ended.record.body.serial,
+                generation: generation_of(&ended.data),
+            };
+            *runs = ended.map(run).collect();
         }
-        Operation::Retry { id, ended, .. } => *ended = read(id).into_iter().collect(),
+        Operation::Retry { id, ended, .. } | Operation::Progress { id, ended, .. } => {
+            *ended = read(id).into_iter().collect()
+        }
         Operation::Logged { id } => match machine.standing(queue, id) {
             Some(Standing::Ended(key)) => log_key = Some(key.log),
             Some(Standing::Live(slot)) => {

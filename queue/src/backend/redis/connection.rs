@@ -1,9 +1,8 @@
-//! Connections to Redis that come back by themselves.
+//! The connection that carries commands, and comes back by itself.
 //!
-//! [`Link`] carries the commands: one connection for all callers, kept by a task that dials again
-//! for ever. [`Dedicated`] carries blocking reads, one call at a time. Every call has a deadline on
-//! this side of the network; a connection whose reply was given up, or whose call was dropped, is
-//! closed and never used again.
+//! One connection for all callers, kept by a task that dials again for ever. Every call has a
+//! deadline on this side of the network; a connection whose reply was given up is closed and never
+//! used again. Blocking reads go elsewhere: [`super::dedicated`].
 //!
 //! Knows nothing of queues.
 //!
@@ -13,23 +12,20 @@
 //!    └─ pause (50 ms to 2 s, jittered), dial again        close() ──> Closed
 //! ```
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use rand::RngExt as _;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, Value};
-use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::dial::{Dialer, OPERATION};
+use super::dial::{Dialer, Line, OPERATION};
 use super::fault;
 use super::scripts;
-use super::wire;
+use super::time::RedisTime;
 use crate::clock::SharedClock;
 use crate::error::{QueueError, Result};
 
@@ -38,25 +34,11 @@ const CONNECT_WAIT: Duration = Duration::from_secs(2);
 /// How long the reply of a command may take.
 const REPLY_WAIT: Duration = Duration::from_secs(3);
 /// How long dialling, signing in and loading the scripts may take.
-const DIAL_WAIT: Duration = Duration::from_secs(3);
-/// How much longer than the server's block a blocking reply may take.
-const BLOCK_GRACE: Duration = Duration::from_secs(1);
+pub(super) const DIAL_WAIT: Duration = Duration::from_secs(3);
 /// The longest pause between two attempts to dial.
 const PAUSE_MAX_MS: u64 = 2000;
 /// How often the clock of Redis is compared with ours.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(60);
-
-/// An open connection, closed when dropped.
-pub(super) struct Line {
-    pub(super) connection: MultiplexedConnection,
-    pub(super) driver: JoinHandle<()>,
-}
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        self.driver.abort();
-    }
-}
 
 /// Whether commands can be sent.
 #[derive(Clone)]
@@ -81,6 +63,8 @@ enum Notice {
 pub(super) struct Link {
     state: watch::Receiver<State>,
     notices: mpsc::Sender<Notice>,
+    /// The number of the last connection that failed a call: no other call is to find that out.
+    failed: AtomicU64,
     time: Arc<RedisTime>,
 }
 
@@ -89,9 +73,9 @@ impl Link {
     pub(super) fn open(dialer: Dialer, clock: SharedClock) -> Self {
         let (publish, state) = watch::channel(State::Down(fault::unconnected("not connected yet")));
         let (notices, heard) = mpsc::channel(16);
-        let time = Arc::new(RedisTime { clock, offset_ms: AtomicI64::new(0) });
+        let time = Arc::new(RedisTime::new(clock));
         tokio::spawn(keep(dialer, publish, heard, Arc::clone(&time)));
-        Self { state, notices, time }
+        Self { state, notices, failed: AtomicU64::new(0), time }
     }
 
     /// Returns the time by the clock of Redis, in milliseconds since the epoch.
@@ -103,7 +87,7 @@ impl Link {
     pub(super) async fn command(&self, operation: &'static str, command: &Cmd) -> Result<Value> {
         let (number, mut connection) = self.connection(operation).await?;
         let reply = timeout(REPLY_WAIT, connection.send_packed_command(command)).await;
-        self.judge(operation, number, reply)
+        fault::accepted(operation, self.judge(operation, number, reply)?)
     }
 
     /// Sends several commands at once and returns their replies; a refused one fails the call.
@@ -116,12 +100,7 @@ impl Link {
         let (number, mut connection) = self.connection(operation).await?;
         let reply = timeout(REPLY_WAIT, connection.send_packed_commands(pipeline, 0, count)).await;
         let values = self.judge(operation, number, reply)?;
-        for value in &values {
-            if let Value::ServerError(error) = value {
-                return Err(fault::refused(operation, error));
-            }
-        }
-        Ok(values)
+        values.into_iter().map(|value| fault::accepted(operation, value)).collect()
     }
 
     /// Sends commands that take effect together, and returns their replies.
@@ -171,10 +150,15 @@ impl Link {
     /// The reason why they still cannot.
     pub(super) async fn ready(&self, operation: &'static str, wait: Duration) -> Result<()> {
         let mut state = self.state.clone();
-        let settled = |state: &State| !matches!(state, State::Down(_));
-        let _ = timeout(wait, state.wait_for(settled)).await;
+        let is_settled = |state: &State| match state {
+            State::Up(number, _) => *number > self.failed.load(Ordering::Acquire),
+            State::Down(_) => false,
+            State::Closed => true,
+        };
+        let settled = timeout(wait, state.wait_for(is_settled)).await.is_ok();
         match &*self.state.borrow() {
-            State::Up(..) => Ok(()),
+            State::Up(..) if settled => Ok(()),
+            State::Up(..) => Err(QueueError::Unavailable { operation, cause: LOST.to_owned() }),
             State::Down(QueueError::Unavailable { cause, .. }) => {
                 Err(QueueError::Unavailable { operation, cause: cause.clone() })
             }
@@ -184,14 +168,18 @@ impl Link {
     }
 
     async fn connection(&self, operation: &'static str) -> Result<(u64, MultiplexedConnection)> {
-        if let State::Up(number, connection) = &*self.state.borrow() {
-            return Ok((*number, connection.clone()));
+        let usable = |state: &State| match state {
+            State::Up(number, connection) if *number > self.failed.load(Ordering::Acquire) => {
+                Some((*number, connection.clone()))
+            }
+            _ => None,
+        };
+        if let Some(found) = usable(&self.state.borrow()) {
+            return Ok(found);
         }
         self.ready(operation, CONNECT_WAIT).await?;
-        match &*self.state.borrow() {
-            State::Up(number, connection) => Ok((*number, connection.clone())),
-            _ => Err(QueueError::Unavailable { operation, cause: "connection lost".to_owned() }),
-        }
+        usable(&self.state.borrow())
+            .ok_or_else(|| QueueError::Unavailable { operation, cause: LOST.to_owned() })
     }
 
     /// Turns what became of a call into its result, and reports a dead connection.
@@ -205,18 +193,27 @@ impl Link {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => {
                 if error.is_io_error() || error.is_connection_dropped() {
-                    let _ = self.notices.try_send(Notice::Broken(number));
+                    self.give_up(number);
                 }
                 Err(fault::from_redis(operation, &error))
             }
             Err(_) => {
-                let _ = self.notices.try_send(Notice::Broken(number));
+                self.give_up(number);
                 let cause = format!("no reply within {} s", REPLY_WAIT.as_secs());
                 Err(QueueError::Unavailable { operation, cause })
             }
         }
     }
+
+    /// Uses a connection no more and has it replaced.
+    fn give_up(&self, number: u64) {
+        self.failed.fetch_max(number, Ordering::AcqRel);
+        let _ = self.notices.try_send(Notice::Broken(number));
+    }
 }
+
+/// Why calls find no connection after one was lost.
+const LOST: &str = "connection lost";
 
 /// Dials, publishes the connection, and dials again whenever it ends.
 async fn keep(
@@ -238,7 +235,7 @@ async fn keep(
                 if !watch_over(number, &mut line, &mut notices, &time).await {
                     break;
                 }
-                publish.send_replace(State::Down(fault::unconnected("connection lost")));
+                publish.send_replace(State::Down(fault::unconnected(LOST)));
                 tracing::warn!(redis = %dialer.address(), "lost the connection to Redis");
                 Duration::ZERO
             }
@@ -260,21 +257,17 @@ async fn keep(
     publish.send_replace(State::Closed);
 }
 
-/// Dials and makes the connection ready: scripts loaded, clocks compared.
+/// Dials and makes the connection ready: clocks compared, scripts loaded.
 async fn prepare(dialer: &Dialer, time: &RedisTime) -> Result<Line> {
     let mut line = dialer.dial(None).await?;
+    // First a small question: a server that wants a password hangs up on a large one.
+    time.measure(&mut line.connection).await?;
     let loads = load_scripts();
     let count = loads.cmd_iter().count();
-    line.connection
-        .send_packed_commands(&loads, 0, count)
-        .await
-        .and_then(|replies| {
-            replies.into_iter().try_for_each(|reply| reply.extract_error().map(drop))
-        })
-        .map_err(|error| fault::from_redis(OPERATION, &error))?;
-    time.measure(&mut line.connection)
-        .await
-        .map_err(|error| fault::from_redis(OPERATION, &error))?;
+    let replies = line.connection.send_packed_commands(&loads, 0, count).await;
+    for reply in replies.map_err(|error| fault::from_redis(OPERATION, &error))? {
+        fault::accepted(OPERATION, reply)?;
+    }
     Ok(line)
 }
 
@@ -330,86 +323,6 @@ fn load_scripts() -> Pipeline {
         pipeline.cmd("SCRIPT").arg("LOAD").arg(source);
     }
     pipeline
-}
-
-/// The clock of Redis: ours plus the measured difference.
-struct RedisTime {
-    clock: SharedClock,
-    offset_ms: AtomicI64,
-}
-
-impl RedisTime {
-    fn now_ms(&self) -> u64 {
-        self.clock.now_ms().saturating_add_signed(self.offset_ms.load(Ordering::Relaxed))
-    }
-
-    /// Compares the clocks; a difference within the round trip is none.
-    async fn measure(&self, connection: &mut MultiplexedConnection) -> redis::RedisResult<()> {
-        let asked = Instant::now();
-        let before = self.clock.now_ms();
-        let reply = connection.send_packed_command(&redis::cmd("TIME")).await?;
-        let trip = i64::try_from(asked.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let Some(there) = wire::time_ms(&reply) else { return Ok(()) };
-        let here = i64::try_from(before).unwrap_or(i64::MAX).saturating_add(trip / 2);
-        let difference = i64::try_from(there).unwrap_or(i64::MAX).saturating_sub(here);
-        let offset = if difference.abs() <= trip + 2 { 0 } else { difference };
-        if offset.abs() > 30_000 {
-            tracing::warn!(offset_ms = offset, "the clock of this machine differs from Redis");
-        }
-        self.offset_ms.store(offset, Ordering::Relaxed);
-        Ok(())
-    }
-}
-
-/// Connections for blocking reads; each call has one to itself.
-pub(super) struct Dedicated {
-    dialer: Dialer,
-    name: String,
-    idle: Mutex<Vec<Line>>,
-}
-
-/// The most connections kept open between two blocking reads.
-const IDLE_MAX: usize = 4;
-
-impl Dedicated {
-    /// Prepares connections that carry `name` in the server's client list.
-    pub(super) fn new(dialer: Dialer, name: String) -> Self {
-        Self { dialer, name, idle: Mutex::new(Vec::new()) }
-    }
-
-    /// Sends a command that blocks up to `block` on the server.
-    ///
-    /// Dropping the call closes its connection.
-    pub(super) async fn blocking(
-        &self,
-        operation: &'static str,
-        command: &Cmd,
-        block: Duration,
-    ) -> Result<Value> {
-        let unavailable = |cause: String| QueueError::Unavailable { operation, cause };
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut line =
-            match idle {
-                Some(line) => line,
-                None => timeout(DIAL_WAIT, self.dialer.dial(Some(&self.name))).await.map_err(
-                    |_| unavailable(format!("no answer within {} s", DIAL_WAIT.as_secs())),
-                )??,
-            };
-        let reply = timeout(block + BLOCK_GRACE, line.connection.send_packed_command(command))
-            .await
-            .map_err(|_| unavailable("no reply to a blocking read".to_owned()))?
-            .map_err(|error| fault::from_redis(operation, &error))?;
-        let mut kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < IDLE_MAX {
-            kept.push(line);
-        }
-        Ok(reply)
-    }
-
-    /// Closes the connections that no call uses.
-    pub(super) fn close(&self) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
 }
 
 #[cfg(test)]

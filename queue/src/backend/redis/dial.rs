@@ -8,8 +8,8 @@ use redis::{
     ProtocolVersion, RedisConnectionInfo,
 };
 use tokio::net::{TcpStream, UnixStream};
+use tokio::task::JoinHandle;
 
-use super::connection::Line;
 use super::fault;
 use crate::error::{QueueError, Result};
 
@@ -90,10 +90,9 @@ impl Dialer {
             // Managed servers may forbid CLIENT; the name is only for dashboards.
             let mut command = redis::cmd("CLIENT");
             command.arg("SETNAME").arg(name);
-            if let Err(error) = line.connection.send_packed_command(&command).await {
-                if error.is_io_error() {
-                    return Err(fault::from_redis(OPERATION, &error));
-                }
+            let reply = line.connection.send_packed_command(&command).await;
+            let reply = reply.map_err(|error| fault::from_redis(OPERATION, &error))?;
+            if let Err(error) = fault::accepted(OPERATION, reply) {
                 tracing::debug!(%error, "the connection stays unnamed");
             }
         }
@@ -111,6 +110,19 @@ impl Dialer {
                 .await
                 .map_err(|error| fault::from_redis(OPERATION, &error))?;
         Ok(Line { connection, driver: tokio::spawn(driver) })
+    }
+}
+
+/// An open connection, closed when dropped.
+pub(super) struct Line {
+    pub(super) connection: MultiplexedConnection,
+    /// The task that moves the bytes; it ends when the server hangs up.
+    pub(super) driver: JoinHandle<()>,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.driver.abort();
     }
 }
 

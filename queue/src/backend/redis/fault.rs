@@ -1,9 +1,9 @@
 //! What went wrong with Redis, in the words of the engine.
 
-use redis::{ErrorKind, RedisError, ServerError};
+use redis::{ErrorKind, RedisError, Value};
 
 use super::dial::OPERATION;
-use crate::error::QueueError;
+use crate::error::{QueueError, Result};
 
 /// The server refuses writes and has changed nothing.
 const REFUSALS: [&str; 4] = ["OOM", "MISCONF", "READONLY", "NOREPLICAS"];
@@ -25,10 +25,11 @@ pub(super) fn from_redis(operation: &'static str, error: &RedisError) -> QueueEr
     }
 }
 
-/// Maps the refusal of one command of a pipeline.
-pub(super) fn refused(operation: &'static str, error: &ServerError) -> QueueError {
+/// Returns a reply, or the error that the server sent in its place.
+pub(super) fn accepted(operation: &'static str, reply: Value) -> Result<Value> {
+    let Value::ServerError(error) = reply else { return Ok(reply) };
     let cause = format!("{} {}", error.code(), error.details().unwrap_or(""));
-    by_code(operation, error.code(), cause.trim_end().to_owned())
+    Err(by_code(operation, error.code(), cause.trim_end().to_owned()))
 }
 
 /// Returns what the server or the network said, on one line.

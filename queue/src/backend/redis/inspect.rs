@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use redis::Value;
-use tokio::time::Instant;
 
 use super::wire::Fields;
-use super::{RedisQueue, scripts, wire};
+use super::{RedisQueue, scripts, stream, wire};
 use crate::backend::{Counts, EventPage, Inspect, ListQuery};
 use crate::error::Result;
 use crate::event::Position;
@@ -17,10 +16,6 @@ use crate::job::{JobId, JobSnapshot, JobState};
 const READ_MAX: usize = 100;
 /// The most jobs in a page.
 const PAGE_MAX: u64 = 1000;
-/// The most events in a page.
-const EVENTS_MAX: usize = 100_000;
-/// The longest block of one read of the stream on the server.
-const BLOCK_MAX: Duration = Duration::from_secs(8);
 
 #[async_trait]
 impl Inspect for RedisQueue {
@@ -108,15 +103,7 @@ impl Inspect for RedisQueue {
     }
 
     async fn events(&self, after: Position, limit: usize, block: Duration) -> Result<EventPage> {
-        let until = Instant::now() + block;
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let entries = self.read_stream(after, limit, left.min(BLOCK_MAX)).await?;
-            if entries == Value::Nil && Instant::now() < until {
-                continue;
-            }
-            return self.event_page(after, entries).await;
-        }
+        stream::events(self, after, limit, block).await
     }
 
     async fn last_position(&self) -> Result<Position> {
@@ -184,70 +171,6 @@ impl RedisQueue {
             });
         }
         Ok(jobs)
-    }
-
-    /// Reads entries after a position; nil when there are none within `block`.
-    async fn read_stream(&self, after: Position, limit: usize, block: Duration) -> Result<Value> {
-        let mut command = redis::cmd("XREAD");
-        command.arg("COUNT").arg(limit.clamp(1, EVENTS_MAX));
-        let block_ms = u64::try_from(block.as_millis()).unwrap_or(0);
-        if block_ms > 0 {
-            command.arg("BLOCK").arg(block_ms);
-        }
-        command.arg("STREAMS").arg(&self.keys.events).arg(after.to_string());
-        if block_ms > 0 {
-            return self.tail.blocking("events", &command, block).await;
-        }
-        self.link.command("events", &command).await
-    }
-
-    /// Makes a page of an XREAD reply and finds out whether entries before it are lost.
-    async fn event_page(&self, after: Position, reply: Value) -> Result<EventPage> {
-        let events = match wire::list(reply)?.into_iter().next() {
-            Some(stream) => {
-                let [_, entries] = wire::tuple(stream)?;
-                wire::events(entries)?
-            }
-            None => Vec::new(),
-        };
-        let (first, last, trimmed) = self.stream_ends().await?;
-        if last < after {
-            // The stream began anew, as after a loss of the server's data.
-            return Ok(EventPage { events: Vec::new(), next: Position::START, gap: true });
-        }
-        // As long as the entry at or before `after` is kept, nothing after it was trimmed.
-        let gap = trimmed && !events.is_empty() && first > after;
-        let next = events.last().map_or(after, |event| event.position);
-        Ok(EventPage { events, next, gap })
-    }
-
-    /// Returns the first and last position of the stream, and whether it was ever trimmed.
-    async fn stream_ends(&self) -> Result<(Position, Position, bool)> {
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("EXISTS").arg(&self.keys.events);
-        let [exists] = wire::replies(self.link.pipeline("events", &pipeline).await?)?;
-        if wire::number(exists)? != Some(1) {
-            return Ok((Position::START, Position::START, false));
-        }
-        let mut command = redis::cmd("XINFO");
-        command.arg("STREAM").arg(&self.keys.events);
-        let mut items = wire::list(self.link.command("events", &command).await?)?.into_iter();
-        let (mut first, mut last) = (Position::START, Position::START);
-        let (mut length, mut added) = (0, None);
-        while let (Some(name), Some(value)) = (items.next(), items.next()) {
-            match wire::text(name)?.as_deref() {
-                Some("length") => length = wire::number(value)?.unwrap_or(0),
-                Some("entries-added") => added = wire::number(value)?,
-                Some("last-generated-id") => last = wire::position(value)?,
-                Some("first-entry") if value != Value::Nil => {
-                    let [id, _] = wire::tuple(value)?;
-                    first = wire::position(id)?;
-                }
-                _ => {}
-            }
-        }
-        // Redis 6 does not count what was added: there, any stream may have been trimmed.
-        Ok((first, last, added.is_none_or(|added| added > length)))
     }
 }
 

@@ -24,7 +24,7 @@ impl Maintain for RedisQueue {
             let mut call = self.call_with_marks(&scripts::SWEEP);
             call.arg(self.link.now_ms()).arg(interval_ms).arg(stalled_max);
             call.arg(STALLED_REASON).arg(Failure::cancelled().to_string()).arg(goes_on);
-            let [ids, more, _] = wire::tuple(self.link.script("sweep", &call).await?)?;
+            let [ids, more] = wire::tuple(self.link.script("sweep", &call).await?)?;
             recovered.extend(wire::ids(ids)?);
             if wire::number(more)? != Some(1) {
                 return Ok(recovered);

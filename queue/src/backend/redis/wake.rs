@@ -15,7 +15,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::connection::{Dedicated, Link, backoff};
+use super::connection::{Link, backoff};
+use super::dedicated::Dedicated;
 use super::dial::Dialer;
 use super::keys::QueueKeys;
 use super::wire;
@@ -165,7 +166,7 @@ async fn watch(shared: Arc<Shared>, line: Dedicated) {
         let mut command = redis::cmd("BZPOPMIN");
         command.arg(&shared.marker).arg(block.as_secs_f64());
         let outcome = match line.blocking("wait", &command, block).await {
-            Ok(reply) => heed(&shared, reply).await,
+            Ok((reply, _)) => heed(&shared, reply).await,
             Err(error) => Err(error),
         };
         match outcome {

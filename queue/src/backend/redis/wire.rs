@@ -233,7 +233,11 @@ impl Reading {
             Ok(payload) => payload,
             Err(error) => {
                 let payload = json_string(&text);
-                self.tell(format!("{field} is not JSON: {error}"));
+                let why = match error {
+                    QueueError::Invalid { why, .. } => why,
+                    other => other.to_string(),
+                };
+                self.tell(format!("{field} is not JSON: {why}"));
                 self.repairs.push((field, payload.as_str().to_owned()));
                 payload
             }

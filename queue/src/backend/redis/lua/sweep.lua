@@ -10,11 +10,11 @@
 --          the limit, or asked to stop, they get a deferred failure (`defa`), which the next worker
 --          carries out. Ids without a job hash are dropped. At the end every active job is marked.
 -- Events   waiting{prev=active}, stalled.
--- Returns  1 the recovered ids   2 whether more are marked: call again   3 the jobs active now
+-- Returns  1 the recovered ids   2 whether more are marked: call again
 local base, marks, now = ARGV[1], ARGV[2], ARGV[3]
 local clock, events = tonumber(now), base .. 'events'
 if ARGV[8] ~= '1' then
-  if redis.call('EXISTS', base .. 'stalled-check') == 1 then return { {}, 0, -1 } end
+  if redis.call('EXISTS', base .. 'stalled-check') == 1 then return { {}, 0 } end
   redis.call('SET', base .. 'stalled-check', now, 'PX', ARGV[4])
 end
 local meta = redis.call('HMGET', KEYS[1], 'paused', 'opts.maxLenEvents')
@@ -43,10 +43,10 @@ for i = 1, #suspects do
   end
 end
 if #recovered > 0 and not meta[1] then redis.call('ZADD', base .. 'marker', 0, '0') end
-if redis.call('EXISTS', base .. 'stalled') == 1 then return { recovered, 1, -1 } end
+if redis.call('EXISTS', base .. 'stalled') == 1 then return { recovered, 1 } end
 local active = redis.call('LLEN', base .. 'active')
 for first = 0, active - 1, 5000 do
   redis.call('SADD', base .. 'stalled',
     unpack(redis.call('LRANGE', base .. 'active', first, first + 4999)))
 end
-return { recovered, 0, active }
+return { recovered, 0 }

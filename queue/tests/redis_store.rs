@@ -1,0 +1,21 @@
+//! The Redis store against a real server: what exactly it writes, what it makes of what others
+//! wrote, and how it outlives faults. What both stores mean is in the conformance suite.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "all of it is tests; the lint's own exception is by function"
+)]
+
+#[path = "redis_store/proxy.rs"]
+mod proxy;
+#[path = "redis_store/server.rs"]
+mod server;
+
+#[path = "redis_store/faults.rs"]
+mod faults;
+#[path = "redis_store/foreign.rs"]
+mod foreign;
+#[path = "redis_store/keyspace.rs"]
+mod keyspace;
+#[path = "redis_store/many.rs"]
+mod many;

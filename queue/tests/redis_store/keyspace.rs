@@ -1,0 +1,317 @@
+//! Every key, field, score and event that each step leaves behind, as BullMQ 6.7 leaves them.
+//!
+//! The expected states were observed with BullMQ itself.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use oxherd_queue::backend::Claim;
+use oxherd_queue::job::Token;
+use oxherd_queue::outcome::Verdict;
+use oxherd_queue::{Backend, Backoff, JobId, JobOptions, NewJob, Payload, Retention};
+use redis::aio::MultiplexedConnection;
+
+use crate::server::{Server, add, ask, claim_one, completed, job, run, settle};
+
+/// A creation time that producers give.
+const T: u64 = 1_795_500_000_000;
+
+/// Times of the test's own run, which no test can know, are written as this word.
+const NOW: &str = "now";
+
+/// Writes everything under `bull:m:` down: key to type and content.
+async fn dump(connection: &mut MultiplexedConnection) -> BTreeMap<String, String> {
+    let keys: Vec<String> = ask(connection, "KEYS *").await;
+    let mut all = BTreeMap::new();
+    for key in keys {
+        let kind: String = ask(connection, &format!("TYPE {key}")).await;
+        let content = match kind.as_str() {
+            "string" => ask::<String>(connection, &format!("GET {key}")).await,
+            "list" => ask::<Vec<String>>(connection, &format!("LRANGE {key} 0 -1")).await.join(" "),
+            "set" => ask::<Vec<String>>(connection, &format!("SMEMBERS {key}")).await.join(" "),
+            "zset" => {
+                let command = format!("ZRANGE {key} 0 -1 WITHSCORES");
+                pairs(ask(connection, &command).await).join(" ")
+            }
+            "hash" => {
+                let fields: Vec<String> = ask(connection, &format!("HGETALL {key}")).await;
+                let mut fields = pairs(fields);
+                fields.sort();
+                fields.join(" ")
+            }
+            _ => {
+                let entries: Vec<(String, Vec<String>)> =
+                    ask(connection, &format!("XRANGE {key} - +")).await;
+                let entries = entries.into_iter().map(|(_, fields)| pairs(fields).join(" "));
+                entries.collect::<Vec<_>>().join("\n")
+            }
+        };
+        let name = key.strip_prefix("bull:m:").unwrap_or(&key).to_owned();
+        all.insert(name, format!("{kind} {content}"));
+    }
+    all
+}
+
+fn pairs(flat: Vec<String>) -> Vec<String> {
+    flat.chunks(2).map(|pair| format!("{}={}", pair[0], recent(&pair[1]))).collect()
+}
+
+fn recent(text: &str) -> &str {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let now = u64::try_from(now.as_millis()).unwrap();
+    match text.parse::<u64>() {
+        Ok(number) if number.abs_diff(now) < 60_000 && number.abs_diff(T) > 120_000 => NOW,
+        _ => text,
+    }
+}
+
+/// Checks the whole keyspace but the queue's own description.
+async fn expect(connection: &mut MultiplexedConnection, expected: &[(&str, &str)]) {
+    let mut found = dump(connection).await;
+    let meta = found.remove("meta").unwrap();
+    assert!(meta.contains("opts.maxLenEvents=10000"), "{meta}");
+    assert!(meta.contains("version=bullmq:"), "{meta}");
+    assert!(meta.contains("library=oxherd:"), "{meta}");
+    let expected: BTreeMap<String, String> =
+        expected.iter().map(|(key, content)| ((*key).to_owned(), (*content).to_owned())).collect();
+    assert_eq!(found, expected);
+}
+
+fn at_t(options: JobOptions) -> JobOptions {
+    JobOptions { timestamp_ms: Some(T), ..options }
+}
+
+fn send(options: JobOptions) -> NewJob {
+    job(r#"{"to":"x"}"#).with_options(at_t(options))
+}
+
+#[test]
+fn a_plain_add_leaves_what_bullmq_leaves() {
+    run(|server| async move {
+        let mut stranger = server.connect().await;
+        let queue = server.queue().await;
+
+        add(&queue, send(JobOptions::bare())).await;
+
+        let hash = format!(
+            r#"hash data={{"to":"x"}} delay=0 name=send opts={{"attempts":0,"timestamp":{T}}} priority=0 timestamp={T}"#
+        );
+        let expected = [
+            ("1", hash.as_str()),
+            ("wait", "list 1"),
+            ("marker", "zset 0=0"),
+            ("id", "string 1"),
+            ("events", "stream event=added jobId=1 name=send\nevent=waiting jobId=1"),
+        ];
+        expect(&mut stranger, &expected).await;
+    });
+}
+
+#[test]
+fn delayed_jobs_of_one_millisecond_keep_their_order_in_their_scores() {
+    run(|server| async move {
+        let mut stranger = server.connect().await;
+        let queue = server.queue().await;
+        let delayed = || send(JobOptions::bare().delayed(Duration::from_secs(60)));
+
+        queue.add(vec![delayed()]).await.unwrap();
+        queue.add(vec![delayed()]).await.unwrap();
+
+        let hash = format!(
+            r#"hash data={{"to":"x"}} delay=60000 name=send opts={{"attempts":0,"delay":60000,"timestamp":{T}}} priority=0 timestamp={T}"#
+        );
+        let expected = [
+            ("1", hash.as_str()),
+            ("2", hash.as_str()),
+            ("delayed", "zset 1=7354368245760000 2=7354368245760001"),
+            ("marker", "zset 1=1795500060000"),
+            ("id", "string 2"),
+            (
+                "events",
+                "stream event=added jobId=1 name=send\n\
+                 event=delayed jobId=1 delay=1795500060000\n\
+                 event=added jobId=2 name=send\n\
+                 event=delayed jobId=2 delay=1795500060000",
+            ),
+        ];
+        expect(&mut stranger, &expected).await;
+    });
+}
+
+/// Adds a job with attempts and backoff and claims it as the worker `w1`.
+async fn active(server: &Server) -> (Arc<dyn Backend>, oxherd_queue::job::ClaimedJob) {
+    let queue = server.queue().await;
+    let options = JobOptions {
+        attempts: 3,
+        backoff: Some(Backoff::exponential(Duration::from_secs(1))),
+        ..JobOptions::bare()
+    };
+    add(&queue, send(options)).await;
+    let request = Claim {
+        max: 1,
+        token: Token::from_store("tok:0"),
+        lock: Duration::from_secs(30),
+        worker: Some("w1".to_owned()),
+    };
+    let job = queue.claim(&request).await.unwrap().jobs.swap_remove(0);
+    (queue, job)
+}
+
+const ACTIVE_OPTIONS: &str = r#"opts={"attempts":3,"backoff":{"type":"exponential","delay":1000},"timestamp":1795500000000}"#;
+
+#[test]
+fn a_claimed_job_is_active_with_its_lock() {
+    run(|server| async move {
+        let mut stranger = server.connect().await;
+
+        active(&server).await;
+
+        let hash = format!(
+            r#"hash ats=1 data={{"to":"x"}} delay=0 name=send {ACTIVE_OPTIONS} pb=w1 priority=0 processedOn=now timestamp={T}"#
+        );
+        let mut expected = vec![
+            ("1", hash.as_str()),
+            ("1:lock", "string tok:0"),
+            ("active", "list 1"),
+            ("id", "string 1"),
+            (
+                "events",
+                "stream event=added jobId=1 name=send\nevent=waiting jobId=1\n\
+                 event=active jobId=1 prev=waiting",
+            ),
+        ];
+        // The producer's marker is still there: nobody had waited for it.
+        expected.push(("marker", "zset 0=0"));
+        expect(&mut stranger, &expected).await;
+        let left: i64 = ask(&mut stranger, "PTTL bull:m:1:lock").await;
+        assert!((25_000..=30_000).contains(&left), "{left}");
+    });
+}
+
+#[test]
+fn a_completed_job_is_kept_with_all_that_was_told() {
+    run(|server| async move {
+        let mut stranger = server.connect().await;
+        let (queue, job) = active(&server).await;
+
+        queue.progress(&job.job.id, Payload::parse(r#"{"pct":50}"#).unwrap()).await.unwrap();
+        queue.log(&job.job.id, "row 1", None).await.unwrap();
+        settle(&queue, &job, completed(r#"{"ok":true}"#)).await;
+
+        let hash = format!(
+            r#"hash atm=1 ats=1 data={{"to":"x"}} delay=0 finishedOn=now name=send {ACTIVE_OPTIONS} pb=w1 priority=0 processedOn=now progress={{"pct":50}} returnvalue={{"ok":true}} timestamp={T}"#
+        );
+        let expected = [
+            ("1", hash.as_str()),
+            ("1:logs", "list row 1"),
+            ("completed", "zset 1=now"),
+            ("id", "string 1"),
+            ("marker", "zset 0=0"),
+            (
+                "events",
+                "stream event=added jobId=1 name=send\nevent=waiting jobId=1\n\
+                 event=active jobId=1 prev=waiting\n\
+                 event=progress jobId=1 data={\"pct\":50}\n\
+                 event=completed jobId=1 returnvalue={\"ok\":true} prev=active\n\
+                 event=drained",
+            ),
+        ];
+        expect(&mut stranger, &expected).await;
+    });
+}
+
+#[test]
+fn a_failed_job_is_kept_with_its_stack() {
+    run(|server| async move {
+        let mut stranger = server.connect().await;
+        let queue = server.queue().await;
+        add(&queue, send(JobOptions::bare())).await;
+        let job = claim_one(&queue).await;
+
+        let stack = "TypeError: smtp down\n    at send (mail.js:3:9)".to_owned();
+        let verdict = Verdict::Fail { reason: "smtp down".to_owned(), stack_trace: vec![stack] };
+        settle(&queue, &job, verdict).await;
+
+        let hash = format!(
+            r#"hash atm=1 ats=1 data={{"to":"x"}} delay=0 failedReason=smtp down finishedOn=now name=send opts={{"attempts":0,"timestamp":{T}}} priority=0 processedOn=now stacktrace=["TypeError: smtp down\n    at send (mail.js:3:9)"] timestamp={T}"#
+        );
+        let expected = [
+            ("1", hash.as_str()),
+            ("failed", "zset 1=now"),
+            ("id", "string 1"),
+            ("marker", "zset 0=0"),
+            (
+                "events",
+                "stream event=added jobId=1 name=send\nevent=waiting jobId=1\n\
+                 event=active jobId=1 prev=waiting\n\
+                 event=failed jobId=1 failedReason=smtp down prev=active\n\
+                 event=retries-exhausted jobId=1 attemptsMade=1\n\
+                 event=drained",
+            ),
+        ];
+        expect(&mut stranger, &expected).await;
+    });
+}
+
+#[test]
+fn a_retry_with_a_pause_is_delayed_with_the_pause_in_its_hash() {
+    run(|server| async move {
+        let mut stranger = server.connect().await;
+        let (queue, job) = active(&server).await;
+
+        let verdict = Verdict::Retry {
+            reason: "BROKEN: no".to_owned(),
+            stack_trace: vec!["BROKEN: no".to_owned()],
+            pause: Duration::from_secs(1),
+        };
+        settle(&queue, &job, verdict).await;
+
+        let found = dump(&mut stranger).await;
+        let hash = &found["1"];
+        for part in ["atm=1", "ats=1", "delay=1000", "failedReason=BROKEN: no"] {
+            assert!(hash.contains(part), "{part} in {hash}");
+        }
+        assert!(!found.contains_key("1:lock") && !found.contains_key("active"), "{found:?}");
+        let score: f64 = ask(&mut stranger, "ZSCORE bull:m:delayed 1").await;
+        let marker: f64 = ask(&mut stranger, "ZSCORE bull:m:marker 1").await;
+        assert!((score / 4096.0 - marker).abs() < 1.0, "{score} {marker}");
+        assert!(found["events"].lines().last().unwrap().starts_with("event=delayed jobId=1"));
+    });
+}
+
+#[test]
+fn a_job_that_keeps_nothing_leaves_nothing_but_its_events() {
+    run(|server| async move {
+        let mut stranger = server.connect().await;
+        let queue = server.queue().await;
+        let options =
+            JobOptions { remove_on_complete: Some(Retention::NONE), ..JobOptions::bare() };
+        let id = add(&queue, send(options)).await;
+        let job = claim_one(&queue).await;
+        queue.log(&id, "row", None).await.unwrap();
+
+        settle(&queue, &job, completed("1")).await;
+
+        let found = dump(&mut stranger).await;
+        let keys: Vec<&str> = found.keys().map(String::as_str).collect();
+        assert_eq!(keys, ["events", "id", "marker", "meta"]);
+        assert!(found["events"].contains("event=completed jobId=1 returnvalue=1 prev=active"));
+    });
+}
+
+#[test]
+fn a_mark_to_stop_stands_outside_of_bullmqs_keys_and_goes_with_the_run() {
+    run(|server| async move {
+        let mut stranger = server.connect().await;
+        let (queue, job) = active(&server).await;
+
+        queue.cancel(&JobId::from_store("1")).await.unwrap();
+
+        let left: i64 = ask(&mut stranger, "PTTL bull.oxherd:m:cancel").await;
+        assert!(left > 24 * 60 * 60 * 1000, "{left}");
+        settle(&queue, &job, completed("1")).await;
+        let marks: i64 = ask(&mut stranger, "EXISTS bull.oxherd:m:cancel").await;
+        assert_eq!(marks, 0);
+    });
+}

@@ -1,0 +1,320 @@
+//! Decides the modules of a plan: which parts, in which order, how many sessions each.
+
+use super::boilerplate::is_boilerplate;
+use super::heading::{Heading, headings};
+use super::interest::{Echo, Interest};
+use super::part::{Cutter, Part};
+use super::{effort, omission, session, wording};
+use crate::author::{Brief, BriefMaterial, ModuleAnswer, Omission, StructureAnswer, validation};
+use crate::keyword::Vocabulary;
+use crate::language::Language;
+use crate::outline::ChunkRange;
+use crate::requirements::Wishes;
+
+/// Material of so many sessions is large: parts of it that have nothing to do with the goal become
+/// optional.
+const LARGE_SESSIONS: u32 = 16;
+/// A part without headings is cut into pieces of about so many minutes.
+const PIECE_MINUTES: f32 = 250.0;
+
+/// A material with everything that the decisions need.
+struct Sketch<'a> {
+    index: usize,
+    material: &'a BriefMaterial,
+    headings: Vec<Heading>,
+    echo: Echo,
+    omitted: Vec<Omission>,
+    modules: Vec<ModuleAnswer>,
+}
+
+/// Writes the outline of a plan.
+pub(super) fn structure(brief: &Brief) -> StructureAnswer {
+    let wishes = brief.special_requirements.as_deref().map(Wishes::read).unwrap_or_default();
+    let interest = Interest::of(&brief.goal, &wishes.stress);
+    let mut sketches: Vec<Sketch<'_>> = brief
+        .materials
+        .iter()
+        .enumerate()
+        .map(|(index, material)| Sketch {
+            index,
+            material,
+            headings: headings(&material.bundle),
+            echo: interest.in_chunks(&material.bundle.chunks),
+            omitted: Vec::new(),
+            modules: Vec::new(),
+        })
+        .collect();
+    let mut unmet = wishes.unread;
+    for wish in &wishes.omit {
+        if !omit(&mut sketches, wish) {
+            unmet.push(wish.clone());
+        }
+    }
+    for sketch in &mut sketches {
+        sketch.modules = modules(sketch, &interest);
+    }
+    order(&mut sketches);
+    let (mut modules, mut omitted) = (Vec::new(), Vec::new());
+    for sketch in sketches {
+        modules.extend(sketch.modules);
+        omitted.extend(sketch.omitted);
+    }
+    let title = title(brief);
+    let summary = summary(brief, &modules);
+    StructureAnswer { title, summary, modules, omitted, unmet }
+}
+
+/// Leaves out what a wish names; `false` when no material has it, or nothing else would be left.
+fn omit(sketches: &mut [Sketch<'_>], wish: &str) -> bool {
+    let mut found = false;
+    let mut left: u32 = sketches.iter().map(Sketch::kept).sum();
+    for sketch in sketches.iter_mut() {
+        for range in omission::find(&sketch.headings, sketch.chunk_count(), wish) {
+            let overlaps = sketch.omitted.iter().any(|known| {
+                known.chunk_range.start <= range.end && range.start <= known.chunk_range.end
+            });
+            if overlaps {
+                found = true;
+            } else if range.count() < left {
+                left -= range.count();
+                let reason = wording::shorten(wish, 200);
+                sketch.omitted.push(Omission {
+                    material_index: sketch.index,
+                    chunk_range: range,
+                    reason,
+                });
+                found = true;
+            }
+        }
+        sketch.omitted.sort_by_key(|omitted| omitted.chunk_range.start);
+    }
+    found
+}
+
+impl Sketch<'_> {
+    fn chunk_count(&self) -> u32 {
+        u32::try_from(self.material.bundle.chunks.len()).unwrap_or(u32::MAX)
+    }
+
+    fn kept(&self) -> u32 {
+        let omitted: u32 = self.omitted.iter().map(|omitted| omitted.chunk_range.count()).sum();
+        self.chunk_count() - omitted
+    }
+}
+
+/// Puts the materials that speak most of the goal first; of those that are about equal, the
+/// user's order counts.
+fn order(sketches: &mut [Sketch<'_>]) {
+    let most = sketches.iter().map(|sketch| sketch.echo.strength()).fold(0.0, f32::max);
+    if most > 0.0 {
+        // Steps of a factor of two: a small difference in wording is no reason to reorder.
+        sketches.sort_by_key(|sketch| {
+            let ratio = most / sketch.echo.strength().max(most / 16.0);
+            ratio.log2().round() as u32
+        });
+    }
+}
+
+/// Returns the modules of a material.
+fn modules(sketch: &Sketch<'_>, interest: &Interest) -> Vec<ModuleAnswer> {
+    let bundle = &sketch.material.bundle;
+    let minutes: Vec<f32> = bundle.chunks.iter().map(effort::minutes).collect();
+    let boilerplate =
+        sketch.headings.iter().map(|heading| is_boilerplate(&heading.title)).collect();
+    let parts = Cutter::new(&sketch.headings, &minutes, boilerplate).parts();
+    let parts: Vec<Part> = parts.iter().flat_map(|part| kept(part, &sketch.omitted)).collect();
+    let mut modules: Vec<ModuleAnswer> =
+        parts.iter().flat_map(|part| answers(sketch, part, &minutes)).collect();
+    weigh(sketch, interest, &mut modules);
+    for module in &mut modules {
+        let ranges = session::ranges(bundle, &sketch.headings, module);
+        module.session_count = u32::try_from(ranges.len()).unwrap_or(u32::MAX);
+    }
+    let sessions: u32 = modules.iter().map(|module| module.session_count).sum();
+    if sessions >= LARGE_SESSIONS && modules.iter().any(|module| module.stressed) {
+        for module in &mut modules {
+            module.optional |= is_unrelated(sketch, interest, module);
+        }
+    }
+    modules
+}
+
+/// Returns what is left of a part.
+fn kept(part: &Part, omitted: &[Omission]) -> Vec<Part> {
+    let mut kept = Vec::new();
+    let mut start = part.range.start;
+    let mut keep = |start: u32, end: u32| {
+        kept.push(part.within(ChunkRange { start, end }));
+    };
+    for omission in omitted {
+        let ChunkRange { start: from, end: to } = omission.chunk_range;
+        if to < start || from > part.range.end {
+            continue;
+        }
+        if from > start {
+            keep(start, from - 1);
+        }
+        start = to + 1;
+    }
+    if start <= part.range.end {
+        keep(start, part.range.end);
+    }
+    kept
+}
+
+/// Makes the module of a part, or several when it is very long and has no sub-headings.
+fn answers(sketch: &Sketch<'_>, part: &Part, minutes: &[f32]) -> Vec<ModuleAnswer> {
+    let inside =
+        |heading: &&Heading| part.range.start < heading.start && heading.start <= part.range.end;
+    let is_bare = !sketch.headings.iter().any(|heading| inside(&heading));
+    let ranges = if is_bare && part.minutes > PIECE_MINUTES * 1.6 {
+        pieces(part.range, minutes)
+    } else {
+        vec![part.range]
+    };
+    let title = match part.heading {
+        Some(heading) => sketch.headings[heading].title.as_str(),
+        None => sketch.material.title.as_str(),
+    };
+    let title = match wording::plain(title, validation::TITLE_MAX) {
+        empty if empty.is_empty() => wording::untitled(sketch.material.bundle.language).to_owned(),
+        title => title,
+    };
+    let of = ranges.len();
+    ranges
+        .into_iter()
+        .enumerate()
+        .map(|(piece, chunk_range)| ModuleAnswer {
+            title: if of == 1 { title.clone() } else { wording::numbered(&title, piece + 1, of) },
+            description: description(sketch, part, chunk_range),
+            material_index: sketch.index,
+            chunk_range,
+            session_count: 1,
+            optional: part.boilerplate,
+            stressed: false,
+        })
+        .collect()
+}
+
+/// Cuts a long text without headings into pieces of about equal effort.
+fn pieces(range: ChunkRange, minutes: &[f32]) -> Vec<ChunkRange> {
+    let part = &minutes[range.start as usize..=range.end as usize];
+    let total: f32 = part.iter().sum();
+    let count = (total / PIECE_MINUTES).ceil().max(1.0);
+    let (mut ranges, mut start, mut sum) = (Vec::new(), range.start, 0.0);
+    for (index, minutes) in (range.start..).zip(part) {
+        sum += minutes;
+        if sum >= total / count && index < range.end {
+            ranges.push(ChunkRange { start, end: index });
+            (start, sum) = (index + 1, 0.0);
+        }
+    }
+    ranges.push(ChunkRange { start, end: range.end });
+    ranges
+}
+
+/// Says what a module holds: its sub-headings, or its key phrases when it has none.
+fn description(sketch: &Sketch<'_>, part: &Part, range: ChunkRange) -> String {
+    let bundle = &sketch.material.bundle;
+    if part.boilerplate {
+        return wording::about_document(bundle.language).to_owned();
+    }
+    let depths = |heading: &&Heading| {
+        let own = part.heading.map(|own| &sketch.headings[own]);
+        range.start <= heading.start && heading.start <= range.end && Some(*heading) != own
+    };
+    let inside: Vec<&Heading> = sketch.headings.iter().filter(depths).collect();
+    let highest = inside.iter().map(|heading| heading.depth).min();
+    let mut topics: Vec<String> = Vec::new();
+    for heading in inside.iter().filter(|heading| Some(heading.depth) == highest) {
+        let topic = wording::plain(wording::without_number(&heading.title), 80);
+        if !topic.is_empty() && !topics.contains(&topic) && !is_boilerplate(&heading.title) {
+            topics.push(topic);
+        }
+    }
+    if topics.is_empty() {
+        let texts = &bundle.chunks[range.start as usize..=range.end as usize];
+        let texts: Vec<&str> = texts.iter().map(|chunk| chunk.text.as_str()).collect();
+        let phrases = Vocabulary::of(&texts).keyphrases(0..texts.len(), 5);
+        topics = phrases.iter().map(|phrase| wording::plain(phrase, 60)).collect();
+    }
+    topics.retain(|topic| !topic.is_empty());
+    wording::covers(bundle.language, &topics, validation::DESCRIPTION_MAX)
+}
+
+/// Marks the modules that the goal asks for: those that speak of it more than the others do.
+fn weigh(sketch: &Sketch<'_>, interest: &Interest, modules: &mut [ModuleAnswer]) {
+    let relevance = |module: &ModuleAnswer| {
+        let ChunkRange { start, end } = module.chunk_range;
+        sketch.echo.relevance(start as usize..=end as usize)
+    };
+    let scores: Vec<f32> = modules.iter().map(relevance).collect();
+    let mean = scores.iter().sum::<f32>() / scores.len().max(1) as f32;
+    let most_named = modules.iter().filter(|module| interest.names(&module.title)).count();
+    let naming_tells = most_named * 2 <= modules.len();
+    for (module, score) in modules.iter_mut().zip(scores) {
+        let named = naming_tells && interest.names(&module.title);
+        module.stressed =
+            !module.optional && score > 0.0 && (score >= mean * 1.7 || (named && score >= mean));
+    }
+}
+
+/// Tells whether a module has nothing to do with the goal.
+fn is_unrelated(sketch: &Sketch<'_>, interest: &Interest, module: &ModuleAnswer) -> bool {
+    let ChunkRange { start, end } = module.chunk_range;
+    let named = sketch
+        .headings
+        .iter()
+        .filter(|heading| (start..=end).contains(&heading.start))
+        .any(|heading| interest.names(&heading.title));
+    let all = sketch.echo.relevance(0..=sketch.material.bundle.chunks.len() - 1);
+    let own = sketch.echo.relevance(start as usize..=end as usize);
+    !module.stressed && !named && own < all * 0.1
+}
+
+/// Names the goal and what it is reached with.
+fn title(brief: &Brief) -> String {
+    let goal = wording::first_sentence(&brief.goal);
+    let goal = wording::plain(goal, validation::TITLE_MAX);
+    let material = match brief.materials.as_slice() {
+        [only] => wording::plain(&only.title, 60),
+        _ => String::new(),
+    };
+    let both = format!("{goal}: {material}");
+    let named = goal.to_lowercase().contains(&material.to_lowercase());
+    if goal.is_empty() {
+        let first = brief.materials.first().map_or("", |material| material.title.as_str());
+        let first = wording::plain(first, validation::TITLE_MAX);
+        let untitled = wording::untitled(brief.language).to_owned();
+        return if first.is_empty() { untitled } else { first };
+    }
+    if named || both.chars().count() > validation::TITLE_MAX { goal } else { both }
+}
+
+/// Says how large the plan is, from what it is made and what it stresses.
+fn summary(brief: &Brief, modules: &[ModuleAnswer]) -> String {
+    let materials: Vec<String> =
+        brief.materials.iter().map(|material| wording::plain(&material.title, 60)).collect();
+    let sessions = modules.iter().map(|module| module.session_count).sum();
+    let stressed: Vec<String> = modules
+        .iter()
+        .filter(|module| module.stressed)
+        .map(|module| wording::plain(wording::without_number(&module.title), 50))
+        .take(3)
+        .collect();
+    let size = wording::Size {
+        modules: modules.len(),
+        sessions,
+        optional: modules.iter().filter(|module| module.optional).count(),
+    };
+    let text = wording::summary(brief.language, &materials, &size, &stressed);
+    wording::shorten(&text, validation::SUMMARY_MAX)
+}
+
+/// The language that a module's words are in.
+pub(super) fn language(brief: &Brief, module: &ModuleAnswer) -> Language {
+    brief.materials.get(module.material_index).map_or(brief.language, |m| m.bundle.language)
+}
+
+#[cfg(test)]
+mod tests;
