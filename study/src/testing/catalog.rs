@@ -13,7 +13,7 @@ use crate::id::{MaterialId, PlanId, SessionId, UploadId, UserId};
 use crate::material::{EntityError, Material, MaterialStatus};
 use crate::plan::{GenerationStatus, Plan, Session, SessionStatus};
 use crate::ports::{
-    Acceptance, Begun, Deleted, Effects, Library, MaterialFilter, MaterialRuns, Outbox,
+    Acceptance, Begun, Deleted, Effects, Entity, Library, MaterialFilter, MaterialRuns, Outbox,
     OutboxPressure, OutboxRow, Page, PageRequest, PlanChange, PlanFilter, PlanRuns, Published, Run,
     SavedPlan, Searchable, Unsettled, Upkeep,
 };
@@ -371,6 +371,10 @@ impl Upkeep for FakeCatalog {
 
     async fn purge_idempotency(&self, _now_ms: u64) -> Result<u64> {
         unreachable!("no use case sweeps")
+    }
+
+    async fn entity_of(&self, _job: &str) -> Result<Option<Entity>> {
+        unreachable!("no use case asks for the entity of a job")
     }
 
     async fn unreferenced(&self, _keys: &[String]) -> Result<Vec<String>> {
