@@ -1,8 +1,9 @@
 //! Takes the particles off Korean words, with the document itself as the dictionary.
 //!
-//! A last syllable like `도` or `가` may be a particle or a part of the noun (`속도`, `평가`). Three
-//! facts decide: the particle must fit the final sound before it, the noun must keep two
-//! syllables, and forms that the document shows with clear particles are nouns.
+//! A last syllable like `도` or `가` may be a particle or a part of the noun (`속도`, `평가`), and
+//! `을` or `고` may end a noun or a verb (`값을`, `찾을`; `경고`, `쓰고`). The particle must fit the
+//! final sound before it and leave two syllables; where that does not decide, other forms of the
+//! same word in the document do.
 
 use std::collections::HashSet;
 
@@ -60,6 +61,7 @@ const CLEAR: &[(&str, Before)] = &[
     ("조차", Before::Any),
     ("밖에", Before::Any),
     ("만을", Before::Any),
+    ("만큼", Before::Any),
     ("들은", Before::Any),
     ("들이", Before::Any),
     ("들을", Before::Any),
@@ -217,7 +219,6 @@ const VERB_ENDINGS: &[&str] = &[
     "진다",
     "려는",
     "이고",
-    "이지",
     "인데",
     "이면",
     "라면",
@@ -254,8 +255,22 @@ const VERB_ENDINGS: &[&str] = &[
     "려야",
 ];
 
-/// The nouns that a document shows beyond doubt.
-pub(super) struct Nouns(HashSet<String>);
+/// Endings that verbs share with nouns (`쓰고`, `경고`).
+const DOUBTFUL_ENDINGS: &[&str] =
+    &["고", "지", "면", "며", "서", "게", "던", "나", "니", "아", "어"];
+
+/// Endings that show a verb beside one of the doubtful ones.
+const SHOWING_ENDINGS: &[&str] = &["고", "지", "면", "며", "는", "던", "다", "기", "거나", "도록"];
+
+/// Particles that show a noun: no verb takes them.
+const SHOWING_PARTICLES: &[&str] = &["", "이", "가", "의", "에", "로", "과", "와", "에서"];
+
+/// The words of a document, as evidence.
+pub(super) struct Evidence<'a> {
+    words: HashSet<&'a str>,
+    /// Nouns beyond doubt.
+    nouns: HashSet<&'a str>,
+}
 
 /// A Korean word without its ending.
 pub(super) struct Stem<'a> {
@@ -263,37 +278,63 @@ pub(super) struct Stem<'a> {
     pub(super) is_noun: bool,
 }
 
-impl Nouns {
+impl<'a> Evidence<'a> {
     /// Learns from the words of a document.
-    pub(super) fn of<'a>(words: impl Iterator<Item = &'a str>) -> Self {
-        let mut nouns = HashSet::new();
-        for word in words.filter(|word| word.chars().next_back().is_some_and(is_hangul)) {
-            if !is_verb(word)
-                && let Some(stem) = strip(word, CLEAR)
-                && !nouns.contains(stem)
-            {
-                nouns.insert(stem.to_owned());
-            }
-        }
-        Self(nouns)
+    pub(super) fn of(words: impl Iterator<Item = &'a str>) -> Self {
+        let is_korean = |word: &&str| word.chars().next_back().is_some_and(is_hangul);
+        let words: HashSet<&str> = words.filter(is_korean).collect();
+        let certain = |word: &&'a str| !is_verb(word) && !word.is_empty();
+        let nouns = words.iter().copied().filter(certain).filter_map(|word| strip(word, CLEAR));
+        Self { nouns: nouns.collect(), words }
     }
 
     /// Returns a word without its particle or verb ending.
-    pub(super) fn stem<'a>(&self, word: &'a str) -> Stem<'a> {
-        let noun = |text: &'a str| Stem { text: latin_or_all(text), is_noun: true };
-        if self.0.contains(word) {
+    pub(super) fn stem<'w>(&self, word: &'w str) -> Stem<'w> {
+        let noun = |text: &'w str| Stem { text, is_noun: true };
+        if self.nouns.contains(word) {
             return noun(word);
         }
-        if let Some(stem) = VERBALIZED.iter().find_map(|ending| word.strip_suffix(ending))
-            && syllables(stem) >= 2
-        {
+        let verbalized = VERBALIZED.iter().find_map(|ending| word.strip_suffix(ending));
+        if let Some(stem) = verbalized.filter(|stem| syllables(stem) >= 2) {
             return noun(stem);
         }
-        if is_verb(word) {
+        if is_verb(word) || self.shows_verb(word) {
             return Stem { text: word, is_noun: false };
         }
-        noun(strip(word, CLEAR).or_else(|| strip(word, DOUBTFUL)).unwrap_or(word))
+        if let Some(stem) = strip(word, CLEAR).or_else(|| strip(word, DOUBTFUL)) {
+            return noun(stem);
+        }
+        match clear_particle(word) {
+            Some(stem) => Stem { text: stem, is_noun: self.shows_noun(stem) },
+            None => noun(word),
+        }
     }
+
+    /// Tells whether the document has the word with another verb ending as well.
+    fn shows_verb(&self, word: &str) -> bool {
+        let stems = DOUBTFUL_ENDINGS.iter().filter_map(|ending| word.strip_suffix(ending));
+        stems.filter(|stem| !stem.is_empty()).any(|stem| {
+            let other = |ending: &&str| {
+                let form = format!("{stem}{ending}");
+                form != word && self.words.contains(form.as_str())
+            };
+            SHOWING_ENDINGS.iter().any(|ending| other(&ending))
+        })
+    }
+
+    /// Tells whether the document has a short word in a form that only nouns take.
+    fn shows_noun(&self, stem: &str) -> bool {
+        let form = |particle: &&str| self.words.contains(format!("{stem}{particle}").as_str());
+        SHOWING_PARTICLES.iter().any(|particle| form(&particle))
+    }
+}
+
+/// Takes a clear particle off a word of one syllable.
+fn clear_particle(word: &str) -> Option<&str> {
+    CLEAR.iter().find_map(|(particle, before)| {
+        let stem = word.strip_suffix(particle)?;
+        stem.chars().next_back().filter(|last| fits(*last, *before)).map(|_| stem)
+    })
 }
 
 fn is_verb(word: &str) -> bool {
@@ -330,17 +371,12 @@ fn syllables(word: &str) -> usize {
     word.chars().filter(|c| is_hangul(*c)).count()
 }
 
-/// `PostgreSQL을` keeps its Latin part when nothing else is left.
-fn latin_or_all(text: &str) -> &str {
-    text.trim_end_matches(['-', '_', '.', '\''])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn stem(word: &str, document: &[&str]) -> String {
-        Nouns::of(document.iter().copied()).stem(word).text.to_owned()
+        Evidence::of(document.iter().copied()).stem(word).text.to_owned()
     }
 
     #[test]
@@ -367,6 +403,20 @@ mod tests {
     }
 
     #[test]
+    fn short_words_are_nouns_where_the_document_shows_it() {
+        let evidence = Evidence::of(["값이", "찾아"].into_iter());
+        assert!(evidence.stem("값을").is_noun && evidence.stem("값을").text == "값");
+        assert!(!evidence.stem("찾을").is_noun);
+    }
+
+    #[test]
+    fn two_forms_show_a_verb() {
+        let evidence = Evidence::of(["쓰는", "쓰고", "경고", "페이지"].into_iter());
+        assert!(!evidence.stem("쓰고").is_noun);
+        assert!(evidence.stem("경고").is_noun && evidence.stem("페이지").is_noun);
+    }
+
+    #[test]
     fn the_document_tells_which_forms_are_nouns() {
         assert_eq!(stem("정확도", &["정확도를"]), "정확도");
         assert_eq!(stem("정확도가", &["정확도를"]), "정확도");
@@ -376,7 +426,7 @@ mod tests {
     fn verbs_made_of_nouns_give_the_noun_and_others_are_none() {
         assert_eq!(stem("설치합니다", &[]), "설치");
         assert_eq!(stem("사용되는", &[]), "사용");
-        let nouns = Nouns::of(std::iter::empty());
+        let nouns = Evidence::of(std::iter::empty());
         for verb in ["있습니다", "만든다", "기다려야", "않는", "보면서"] {
             assert!(!nouns.stem(verb).is_noun, "{verb}");
         }
