@@ -8,6 +8,7 @@ use oxherd_queue::backend::Counts;
 use oxherd_queue::status::StatusRecord;
 use oxherd_queue::{JobId, QueueError};
 use oxherd_study::accept::{Accepted, Intent};
+use oxherd_study::ports::Effects;
 use oxherd_study::{StudyError, UserId};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -79,6 +80,9 @@ pub trait JobControl: Send + Sync + 'static {
 
     /// Ends the job of an entity that was just deleted, if it lives, without touching its row.
     async fn forget(&self, user: &UserId, job: &JobId);
+
+    /// Hears what a deletion did to plans that waited for the entity.
+    fn happened(&self, effects: &Effects);
 }
 
 /// Why a job could not be cancelled.

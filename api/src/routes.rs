@@ -73,7 +73,7 @@ pub(crate) fn admin_routes() -> OpenApiRouter<Api> {
         .routes(routes!(admin::list_queues))
         .routes(routes!(admin::get_queue))
         .routes(routes!(admin::act_on_queue))
-        .routes(routes!(admin::list_jobs))
+        .routes(routes!(admin::list_jobs, admin::add_job))
         .routes(routes!(admin::get_job, admin::remove_job))
         .routes(routes!(admin::act_on_job))
 }

@@ -126,9 +126,10 @@ impl PlanRun<'_> {
     ) -> Result<Vec<Vec<SessionAnswer>>> {
         let count = structure.modules.len();
         self.progress(30, Some(format!("{count} modules"))).await?;
-        let mut written = futures::stream::iter(&structure.modules)
-            .map(|module| self.sessions(brief, module))
-            .buffered(MODULES_AT_ONCE);
+        // Made before the stream: futures that a closure borrows for are not Send for any lifetime.
+        let writing: Vec<_> =
+            structure.modules.iter().map(|module| self.sessions(brief, module)).collect();
+        let mut written = futures::stream::iter(writing).buffered(MODULES_AT_ONCE);
         let mut modules = Vec::with_capacity(count);
         while let Some(sessions) = written.try_next().await? {
             modules.push(sessions);
@@ -160,3 +161,6 @@ impl PlanRun<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,26 +1,25 @@
-//! Search over the bundles of a user, and the cache of open bundles.
+//! Search over the bundles of a user.
+//!
+//! The set of bundles comes from the catalog with each search, so that a deletion is effective at
+//! once everywhere. It keeps no index of its own and never answers for another user.
 
-use std::sync::Arc;
+mod bundle_cache;
+mod rank;
+mod snippet;
 
-use crate::bundle::Bundle;
+use futures::stream::{self, StreamExt as _};
+
 use crate::error::{ErrorCode, Result, StudyError};
 use crate::id::{MaterialId, UserId};
-use crate::ports::{Objects, Ports};
+use crate::ports::{Hit, OpenBundle, Ports, Searchable};
 
-/// Open bundles by key, the least recently used dropped beyond a bound of bytes.
-#[derive(Default)]
-pub struct BundleCache {}
+pub use bundle_cache::BundleCache;
+pub use snippet::snippet;
 
-impl BundleCache {
-    /// Returns the bundle under a key, read at most once at a time.
-    ///
-    /// # Errors
-    /// When the object cannot be read or is not a bundle.
-    pub async fn open(&self, objects: &dyn Objects, key: &str) -> Result<Arc<Bundle>> {
-        let _ = (objects, key);
-        Err(StudyError::permanent(ErrorCode::InternalError, "not written yet"))
-    }
-}
+/// The most materials that one search reads.
+pub const MATERIALS_MAX: usize = 50;
+/// How many bundles are read at once.
+const OPEN_AT_ONCE: usize = 8;
 
 /// What a search found.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +53,9 @@ pub struct SearchHit {
 
 /// Searches the user's READY materials, at most 50, newest first, or those in `only`.
 ///
+/// A bundle that cannot be read is left out and makes the answer incomplete; it does not fail the
+/// search over the others.
+///
 /// # Errors
 /// `MATERIAL_NOT_FOUND` when one of `only` is not the user's.
 pub async fn search(
@@ -63,6 +65,51 @@ pub async fn search(
     only: &[MaterialId],
     limit: usize,
 ) -> Result<SearchAnswer> {
-    let _ = (ports, user, query, only, limit);
-    Err(StudyError::permanent(ErrorCode::InternalError, "not written yet"))
+    let found = ports.catalog.searchable(user, only, MATERIALS_MAX).await?;
+    let (materials, total) = found.ok_or_else(|| {
+        let message = "one of the materials does not exist; leave it out or check its id";
+        StudyError::permanent(ErrorCode::MaterialNotFound, message)
+    })?;
+    let wanted = materials.len();
+    let opened = open_all(ports, materials).await;
+    let (owners, bundles): (Vec<Searchable>, Vec<OpenBundle>) = opened.into_iter().unzip();
+    let hits = rank::rank(ports, &bundles, query, limit).await?;
+    let describe = |hit: &Hit| describe(hit, &owners[hit.bundle], &bundles[hit.bundle], query);
+    Ok(SearchAnswer {
+        hits: hits.iter().filter_map(describe).collect(),
+        searched: bundles.len() as u64,
+        total,
+        complete: bundles.len() == wanted,
+    })
 }
+
+/// Opens the bundles that can be opened, in the order of the materials.
+async fn open_all(ports: &Ports, materials: Vec<Searchable>) -> Vec<(Searchable, OpenBundle)> {
+    let open = |material: Searchable| async move {
+        let key = material.bundle_key.clone();
+        match ports.bundles.open(ports.objects.as_ref(), &key).await {
+            Ok(bundle) => Some((material, OpenBundle { key, bundle })),
+            Err(error) => {
+                tracing::warn!(material = %material.id, %error, "a search left out a material");
+                None
+            }
+        }
+    };
+    let opened = stream::iter(materials).map(open).buffered(OPEN_AT_ONCE);
+    opened.filter_map(std::future::ready).collect().await
+}
+
+fn describe(hit: &Hit, material: &Searchable, open: &OpenBundle, query: &str) -> Option<SearchHit> {
+    let chunk = open.bundle.chunks.get(hit.chunk as usize)?;
+    Some(SearchHit {
+        material: material.id.clone(),
+        chunk_index: chunk.index,
+        page: chunk.page,
+        heading_path: chunk.heading_path.clone(),
+        snippet: snippet(&chunk.text, query),
+        score: hit.score,
+    })
+}
+
+#[cfg(test)]
+mod tests;

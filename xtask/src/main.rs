@@ -1,26 +1,51 @@
-//! `cargo xtask <task>`: the tasks of the workspace.
+//! `cargo xtask <task>`: everything that is done to the workspace, beside building it.
 
 mod bench;
+mod install;
+mod run;
+mod test;
+mod tidy;
 
-use anyhow::Result;
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// Tasks of the workspace.
-#[derive(Parser)]
-enum Task {
-    /// Measures, and prints the figures beside those of others.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+struct Command {
     #[command(subcommand)]
-    Bench(Bench),
+    task: Task,
 }
 
-#[derive(Subcommand)]
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Installs what the tests need and runs all of them.
+    Test(test::Options),
+    /// Measures, and prints the figures beside those of others; asserts nothing about time.
+    #[command(subcommand)]
+    Bench(Bench),
+    /// Checks the rules of the code base.
+    Tidy,
+}
+
+#[derive(Debug, Subcommand)]
 enum Bench {
     /// The job engine: adds, the full cycle, latencies, BullMQ beside it.
     Engine(bench::engine::EngineOptions),
 }
 
-fn main() -> Result<()> {
-    match Task::parse() {
+fn main() -> ExitCode {
+    let done = match Command::parse().task {
+        Task::Test(options) => test::run(&options),
         Task::Bench(Bench::Engine(options)) => bench::engine::engine(&options),
+        Task::Tidy => tidy::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

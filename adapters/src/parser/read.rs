@@ -3,12 +3,15 @@
 //! They run inside the parser child and nowhere else: any of them may panic, run out of memory or
 //! never end, and the process around them is what bounds that.
 
+mod conventions;
+mod docx;
 pub(super) mod draft;
 mod encoding;
 mod html;
 mod markdown;
 mod pdf;
 mod text;
+mod words;
 
 use oxherd_study::document::{DocumentKind, ParsedDocument};
 use serde::{Deserialize, Serialize};
@@ -61,7 +64,7 @@ pub(super) fn read(
     let mut draft = Draft::new(text_max);
     match kind {
         DocumentKind::Pdf => pdf::read(bytes, &mut draft, progress)?,
-        DocumentKind::Docx => return Err(ReadError::Damaged),
+        DocumentKind::Docx => docx::read(bytes, &mut draft, progress)?,
         DocumentKind::Html => html::read(&bytes, &mut draft, progress)?,
         DocumentKind::Markdown => markdown::read(&bytes, &mut draft)?,
         DocumentKind::Text => text::read(&bytes, &mut draft)?,

@@ -4,21 +4,24 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use oxherd_queue::backend::{Cancelled, ListQuery};
+use oxherd_queue::backend::{Added, Cancelled, ListQuery};
 use oxherd_queue::job::JobSnapshot;
-use oxherd_queue::{Backend, Failure, JobId, JobState};
+use oxherd_queue::{Backend, Failure, JobId, JobOptions, JobState, NewJob, Payload};
 use oxherd_study::UserId;
 use serde_json::{Value, json};
 
 use super::bodies::step_of;
 use crate::error::{ApiError, ApiResult};
-use crate::extract::{OptionalJson, QueryPairs};
+use crate::extract::{JsonBody, OptionalJson, QueryPairs};
+use crate::fields::Fields;
 use crate::identity::Visitor;
 use crate::reply::{self, time};
 use crate::settings::Api;
 
 /// The most jobs that one bulk action touches; the answer says how many it did.
 const BULK_MAX: u64 = 1000;
+/// The longest delay that an operator may give: ten years.
+const DELAY_MAX_MS: u64 = 10 * 365 * 24 * 60 * 60 * 1000;
 
 /// Lists the queues with their counts.
 #[utoipa::path(get, path = "/api/queues", tag = "Operators",
@@ -151,6 +154,40 @@ pub(crate) async fn list_jobs(
     let jobs = page(&queue, state, skip.into(), limit.into()).await?;
     let rows: Vec<_> = jobs.iter().map(|job| body(&name, job)).collect();
     Ok(reply::list(&rows, &json!({ "limit": limit, "skip": skip })))
+}
+
+/// Adds a job: `{name, data, jobId?, delay?, attempts?}`.
+#[utoipa::path(post, path = "/api/queues/{queue}/jobs", tag = "Operators",
+    params(("queue" = String, Path)),
+    request_body(content = serde_json::Value, example = json!({
+        "name": "process-material", "data": { "userId": "local", "materialId": "mat_…" } })),
+    responses((status = 201, description = "`{data: {jobId, created}}`"),
+        (status = 404, description = "QUEUE_NOT_FOUND"),
+        (status = 422, description = "VALIDATION_ERROR")))]
+pub(crate) async fn add_job(
+    State(api): State<Api>,
+    _: Visitor,
+    Path(queue): Path<String>,
+    request: JsonBody,
+) -> ApiResult {
+    let mut fields = Fields::of(&request.value);
+    let name = fields.required_text("name", 1..=255);
+    let id = fields.text("jobId", 1..=JobId::LENGTH_MAX);
+    let delay_ms = fields.number("delay", 0..=DELAY_MAX_MS).unwrap_or(0);
+    let attempts = fields.number("attempts", 1..=1000);
+    fields.finish()?;
+    let data = Payload::encode(request.value.get("data").unwrap_or(&Value::Null))?;
+    let mut options = JobOptions { delay_ms, ..JobOptions::default() };
+    if let Some(attempts) = attempts.and_then(|attempts| u32::try_from(attempts).ok()) {
+        options.attempts = attempts;
+    }
+    let mut job = NewJob::new(name, data).with_options(options);
+    job.id = id.map(JobId::custom).transpose()?;
+    let queue = open(&api, &queue).await?;
+    let added = queue.add(vec![job]).await?.pop().ok_or_else(ApiError::internal)?;
+    let created = matches!(added, Added::Created { .. });
+    let body = json!({ "jobId": added.id(), "created": created });
+    Ok(reply::data_with(StatusCode::CREATED, &body))
 }
 
 /// Shows a job with its data, options, attempts and log.

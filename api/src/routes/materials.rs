@@ -154,6 +154,7 @@ pub(super) async fn clean_up(
     if deleted.unsettled {
         api.parts.cancel.forget(user, &JobId::from_store(id)).await;
     }
+    api.parts.cancel.happened(&deleted.effects);
     for key in &deleted.objects {
         if let Err(error) = api.parts.ports.objects.delete(key).await {
             tracing::warn!("object {key} of a deleted entity stays for the janitor: {error}");

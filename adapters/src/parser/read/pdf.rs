@@ -15,7 +15,6 @@ mod lines;
 mod paragraphs;
 mod sizes;
 mod strings;
-mod words;
 
 use hayro_interpret::kurbo::{Affine, Rect};
 use hayro_interpret::{
@@ -118,3 +117,6 @@ fn glyphs_of<'a>(
     interpret_page(page, &mut context, &mut collector);
     collector.finish()
 }
+
+#[cfg(test)]
+mod tests;

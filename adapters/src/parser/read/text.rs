@@ -1,7 +1,6 @@
 //! Plain text: paragraphs between blank lines, headings by the conventions of people who have no
 //! other means, pages by form feeds.
 
-mod headings;
 mod paragraphs;
 mod terminal;
 

@@ -1,6 +1,9 @@
 //! What stands on pages and is not their text: running headers and footers, page numbers, the
 //! lines of tables of contents.
 
+mod contents;
+mod running;
+
 use std::collections::HashMap;
 
 use super::PageLines;
@@ -15,15 +18,17 @@ const MARGIN: f32 = 0.14;
 /// Removes it.
 pub(super) fn remove(pages: &mut [PageLines]) {
     let repeated = repeated(pages);
+    let running = running::Running::find(pages);
     for page in pages.iter_mut() {
         let edges = edges(page);
         let mut dropped = vec![false; page.lines.len()];
+        running.drop(page, &mut dropped);
         for &(index, edge) in &edges {
             let line = &page.lines[index];
             let count = repeated.get(&key(line, edge)).copied().unwrap_or(0);
-            dropped[index] = count >= 3 || is_page_number(&line.text);
+            dropped[index] |= count >= 3 || is_page_number(&line.text);
         }
-        drop_contents(page, &mut dropped);
+        contents::drop(page, &mut dropped);
         let mut index = 0;
         page.lines.retain(|_| {
             index += 1;
@@ -64,7 +69,8 @@ fn edges(page: &PageLines) -> Vec<(usize, Edge)> {
 
 fn key(line: &Line, edge: Edge) -> Key {
     let mut text = String::new();
-    for c in line.text.chars().filter(|c| !c.is_whitespace()) {
+    let words = line.text.split_whitespace().filter(|word| !is_page_number(word));
+    for c in words.flat_map(str::chars) {
         match c {
             c if c.is_numeric() && text.ends_with('#') => {}
             c if c.is_numeric() => text.push('#'),
@@ -87,28 +93,6 @@ fn is_page_number(text: &str) -> bool {
     };
     let has_digit = text.contains(|c: char| c.is_ascii_digit());
     is_roman || has_digit && text.split([' ', '/']).all(words)
-}
-
-/// Drops the lines of a table of contents: a title, a row of dots and a page number. Where they
-/// are the rule, lines that end in a number go as well.
-fn drop_contents(page: &PageLines, dropped: &mut [bool]) {
-    let led = page.lines.iter().filter(|line| is_led(&line.text)).count();
-    let is_contents_page = led >= 5 && led * 2 >= page.lines.len();
-    for (line, dropped) in page.lines.iter().zip(dropped) {
-        let ends_in_number = line.text.ends_with(|c: char| c.is_ascii_digit());
-        *dropped |= is_led(&line.text) || is_contents_page && ends_in_number;
-    }
-}
-
-/// Tells a line with a row of dots before a page number.
-fn is_led(text: &str) -> bool {
-    let end = text.trim_end_matches(|c: char| c.is_ascii_digit() || "ivxlc".contains(c));
-    if end.len() == text.len() {
-        return false;
-    }
-    let leader: String =
-        end.chars().rev().take_while(|c| matches!(c, '.' | ' ' | '·' | '…')).collect();
-    leader.chars().filter(|c| *c != ' ').count() >= 4 || leader.contains('…')
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::super::conventions;
 use super::PageLines;
 use super::bookmarks::Bookmark;
 use super::lines::Line;
@@ -51,6 +52,9 @@ fn by_bookmarks(pages: &[PageLines], bookmarks: &[Bookmark]) -> Vec<Heading> {
     // What the last heading took: headings do not go back, and no line is taken twice.
     let mut free = (0, 0);
     for bookmark in bookmarks {
+        if conventions::is_contents(&bookmark.title) {
+            continue;
+        }
         let index = bookmark.page as usize - 1;
         let Some(page) = pages.get(index) else { continue };
         let from = if free.0 == index { free.1 } else { 0 };

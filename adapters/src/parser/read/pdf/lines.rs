@@ -5,13 +5,17 @@ use super::glyphs::{Glyph, Turn};
 /// A gap of more than this part of the size is a space.
 const SPACE: f32 = 0.11;
 
+/// A gap of more than this many times the size parts the cells of a table.
+const CELL: f32 = 1.6;
+
 /// How many lines back a piece of the same line is looked for.
 const LOOK_BACK: usize = 48;
 
 /// A line of text.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Line {
-    /// Its text, with single spaces; lines of a typewriter font keep their gaps.
+    /// Its text, with single spaces and tabs in wide gaps; lines of a typewriter font keep their
+    /// gaps as so many spaces.
     pub text: String,
     /// Its left end, in points.
     pub x: f32,
@@ -172,11 +176,13 @@ impl Piece {
             let gap = end.map_or(0.0, |end| glyph.x - end);
             let spaces = match pitch {
                 Some(pitch) if pitch > 0.0 => (gap / pitch).round().clamp(0.0, 120.0) as usize,
-                _ => usize::from(gap > (SPACE * glyph.size).max(1.6 * spacing)),
+                _ => usize::from(gap > SPACE * glyph.size + spacing),
             };
             if spaces > 0 && end.is_some() {
                 first_word.get_or_insert(end.unwrap_or(0.0));
-                text.extend(std::iter::repeat_n(' ', spaces));
+                let is_cell = pitch.is_none() && gap > CELL * glyph.size;
+                let sign = if is_cell { '\t' } else { ' ' };
+                text.extend(std::iter::repeat_n(sign, spaces));
             }
             if glyph.character != char::REPLACEMENT_CHARACTER {
                 text.push(glyph.character);

@@ -4,10 +4,10 @@ use oxherd_study::document::BlockKind;
 
 use super::super::ReadError;
 use super::super::draft::Draft;
+use super::super::words::Words;
 use super::PageLines;
 use super::headings::Headings;
 use super::lines::Line;
-use super::words::Words;
 
 /// Signs before the items of a list.
 const BULLETS: [char; 14] = ['•', '◦', '▪', '▫', '■', '□', '●', '○', '‣', '∙', '·', '–', '∗', '※'];
@@ -18,7 +18,8 @@ pub(super) fn write(
     headings: &Headings,
     draft: &mut Draft,
 ) -> Result<(), ReadError> {
-    let mut writer = Writer { draft, words: Words::count(pages), open: None };
+    let lines = pages.iter().flat_map(|page| &page.lines).map(|line| &*line.text);
+    let mut writer = Writer { draft, words: Words::count(lines), open: None };
     let mut headings = headings.all.iter().peekable();
     for (index, page) in pages.iter().enumerate() {
         let margin = Margin::of(&page.lines);
@@ -106,20 +107,24 @@ impl Writer<'_> {
     fn close(&mut self) -> Result<(), ReadError> {
         let Some(open) = self.open.take() else { return Ok(()) };
         self.draft.set_page(open.page);
-        let text = match open.kind {
-            BlockKind::ListItem => open.text.trim_start_matches(BULLETS),
-            _ => &open.text,
-        };
-        self.draft.add(open.kind, text)
+        match open.kind {
+            BlockKind::ListItem => self.draft.add(open.kind, open.text.trim_start_matches(BULLETS)),
+            // One row is a line with a wide gap.
+            BlockKind::Table if open.lines == 1 => self.draft.add(BlockKind::Paragraph, &open.text),
+            BlockKind::Table => self.draft.add(open.kind, &open.text.replace('\t', " | ")),
+            _ => self.draft.add(open.kind, &open.text),
+        }
     }
 }
 
 impl Open {
     fn begin(page: u32, line: &Line) -> Self {
-        let kind = if line.is_typewriter == Some(true) {
-            BlockKind::Code
-        } else if is_item(&line.text) {
+        let kind = if is_item(&line.text) {
             BlockKind::ListItem
+        } else if line.is_typewriter == Some(true) {
+            BlockKind::Code
+        } else if is_row(&line.text) {
+            BlockKind::Table
         } else {
             BlockKind::Paragraph
         };
@@ -138,13 +143,17 @@ impl Open {
     fn continues_with(&self, page: u32, line: &Line, margin: &Margin) -> bool {
         let size = self.last.size.max(1.0);
         let is_code = self.kind == BlockKind::Code;
+        let drop = line.y - self.last.y;
+        if self.kind == BlockKind::Table || is_row(&line.text) && !is_code {
+            let is_next = (0.0..2.2 * margin.pitch * size).contains(&drop);
+            return self.kind == BlockKind::Table && is_row(&line.text) && is_next;
+        }
         let is_same_face = (line.size - self.last.size).abs() <= 0.12 * size
             && line.turn == self.last.turn
             && line.is_typewriter.is_none_or(|is_typewriter| is_typewriter == is_code);
-        if !is_same_face || !is_code && is_item(&line.text) {
+        if !is_same_face || is_item(&line.text) {
             return false;
         }
-        let drop = line.y - self.last.y;
         // The next page or the next column: only a sentence that is not over goes on there.
         if page != self.last_page || drop < -size {
             return self.is_unfinished(margin) && is_continuation(&line.text) || is_code;
@@ -189,8 +198,11 @@ impl Open {
             let indent = ((line.x - self.left) / pitch.max(1.0)).round().clamp(0.0, 80.0);
             self.text.extend(std::iter::repeat_n(' ', indent as usize));
             self.text.push_str(&line.text);
+        } else if self.kind == BlockKind::Table {
+            self.text.push('\n');
+            self.text.push_str(&line.text);
         } else {
-            join(&mut self.text, &line.text, words);
+            words.join(&mut self.text, &line.text);
             self.left = self.left.min(line.x);
         }
         self.right = self.right.max(line.x_end);
@@ -200,52 +212,13 @@ impl Open {
     }
 }
 
-/// Joins two lines: words that were cut are made whole.
-fn join(text: &mut String, next: &str, words: &Words) {
-    let last = text.rsplit(char::is_whitespace).next().unwrap_or_default().to_owned();
-    let first = next.split_whitespace().next().unwrap_or_default();
-    let (Some(before), Some(after)) = (last.chars().next_back(), first.chars().next()) else {
-        text.push_str(next);
-        return;
-    };
-    if let Some(stem) = last.strip_suffix(['-', '\u{2010}', '\u{ad}'])
-        && stem.ends_with(char::is_alphabetic)
-        && after.is_lowercase()
-    {
-        // "well-known" keeps its hyphen when the document writes it so elsewhere.
-        let whole = words.seen(&format!("{stem}{first}"));
-        if whole >= words.seen(&format!("{stem}-{first}")) {
-            text.truncate(text.len() - (last.len() - stem.len()));
-        }
-    } else if !is_joined(before, after, &last, first, words) {
-        text.push(' ');
-    }
-    text.push_str(next);
-}
-
-/// Tells whether nothing belongs between the end of a line and the next one.
-fn is_joined(before: char, after: char, last: &str, first: &str, words: &Words) -> bool {
-    let is_spaceless = |c: char| matches!(c, '\u{3001}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ff00}'..='\u{ffef}');
-    if is_spaceless(before) && is_spaceless(after) {
-        return true;
-    }
-    let is_hangul = |c: char| matches!(c, '\u{ac00}'..='\u{d7a3}');
-    if !is_hangul(before) || !is_hangul(after) {
-        return false;
-    }
-    // Korean is cut between any two syllables: the words of the other lines tell whether these are
-    // two words or one.
-    let whole = words.seen(&format!("{last}{first}"));
-    whole > 0 && whole >= words.seen(last).min(words.seen(first))
-}
-
 fn is_item(text: &str) -> bool {
     let mut characters = text.chars();
     let Some(first) = characters.next() else { return false };
     if BULLETS.contains(&first) {
         return characters.next().is_none_or(char::is_whitespace);
     }
-    let (number, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let (number, rest) = text.split_once([' ', '\t']).unwrap_or((text, ""));
     let stem = number.strip_suffix(['.', ')']).map(|stem| stem.trim_start_matches('('));
     !rest.is_empty()
         && stem.is_some_and(|stem| {
@@ -253,6 +226,11 @@ fn is_item(text: &str) -> bool {
                 && (stem.bytes().all(|byte| byte.is_ascii_digit())
                     || number.ends_with(')') && stem.bytes().all(|byte| byte.is_ascii_alphabetic()))
         })
+}
+
+/// Tells a row of a table: cells with wide gaps between them.
+fn is_row(text: &str) -> bool {
+    text.contains('\t') && !is_item(text)
 }
 
 fn ends_sentence(text: &str) -> bool {

@@ -1,6 +1,7 @@
-//! Headings of documents without bookmarks: lines that are larger than the text, or bold and
-//! alone.
+//! Headings of documents without bookmarks: lines that are larger than the text, bold and alone,
+//! or headings by the conventions of plain text.
 
+use super::super::conventions;
 use super::PageLines;
 use super::headings::{Heading, Headings};
 use super::lines::Line;
@@ -18,7 +19,8 @@ const MAX_LENGTH: usize = 140;
 pub(super) fn find(pages: &[PageLines]) -> Headings {
     let Some(body) = body_size(pages) else { return Headings::default() };
     let mut found = candidates(pages, body);
-    let title = take_title(&mut found);
+    let title = take_title(&mut found, pages, body);
+    found.retain(|candidate| !conventions::is_contents(&candidate.heading.title));
     let ranks = ranks(&found);
     let all = found
         .into_iter()
@@ -59,13 +61,12 @@ fn body_size(pages: &[PageLines]) -> Option<f32> {
 fn candidates(pages: &[PageLines], body: f32) -> Vec<Candidate> {
     let mut found = Vec::new();
     for (index, page) in pages.iter().enumerate() {
+        let right = page.lines.iter().map(|line| line.x_end).fold(0.0, f32::max);
         let mut line = 0;
         while line < page.lines.len() {
             let taken = run(&page.lines[line..]);
-            if let Some(title) = title(&page.lines, line, taken, body) {
-                // Bold text of the same size ranks below everything that is larger.
-                let first = &page.lines[line];
-                let size = if first.size > body * LARGER { first.size } else { body };
+            let lines = Run { page: &page.lines, at: line, taken, right };
+            if let Some((title, size)) = lines.title(body) {
                 let heading = Heading { page: index, line, taken, level: 1, title };
                 found.push(Candidate { heading, size });
             }
@@ -86,32 +87,70 @@ fn run(lines: &[Line]) -> usize {
     1 + lines.windows(2).take_while(|pair| follows(pair)).count()
 }
 
-fn title(lines: &[Line], at: usize, taken: usize, body: f32) -> Option<String> {
-    let first = &lines[at];
-    let text: Vec<&str> = lines[at..at + taken].iter().map(|line| &*line.text).collect();
-    let text = text.join(" ");
-    let length = text.chars().count();
-    let is_larger = first.size > body * LARGER && taken <= 4;
-    let above = at.checked_sub(1).map_or(f32::INFINITY, |above| (first.y - lines[above].y).abs());
-    let is_alone = first.is_bold && taken == 1 && above > first.size * 1.4 && length < 80;
-    let is_title = (is_larger || is_alone && first.size >= body * 0.97)
-        && length <= MAX_LENGTH
-        && text.chars().filter(|c| c.is_alphabetic()).count() >= 2
-        && !text.ends_with(['.', ',', ';', ':'])
-        && first.is_typewriter != Some(true);
-    is_title.then_some(text)
+/// Lines that look the same.
+struct Run<'a> {
+    page: &'a [Line],
+    at: usize,
+    taken: usize,
+    right: f32,
 }
 
-/// Takes the largest text of the first page, if nothing else is as large: it names the document.
-fn take_title(found: &mut Vec<Candidate>) -> Option<String> {
+impl Run<'_> {
+    /// Returns the title that the lines are, and the size by which it is ranked.
+    fn title(&self, body: f32) -> Option<(String, f32)> {
+        let first = &self.page[self.at];
+        let text: Vec<&str> =
+            self.page[self.at..self.at + self.taken].iter().map(|line| &*line.text).collect();
+        let text = super::super::draft::one_line(&text.join(" "));
+        let is_possible = text.chars().count() <= MAX_LENGTH
+            && text.chars().filter(|c| c.is_alphabetic()).count() >= 2
+            && !text.ends_with(['.', ',', ';', ':'])
+            && first.is_typewriter != Some(true);
+        if !is_possible {
+            return None;
+        }
+        if first.size > body * LARGER && self.taken <= 4 {
+            return Some((text, first.size));
+        }
+        let is_alone = self.taken == 1
+            && self.gap_above() > first.size * 1.4
+            && first.x_end < self.right * 0.8
+            && first.size >= body * 0.97;
+        // What only looks like a heading ranks below everything that is larger than the text.
+        let is_marked = first.is_bold
+            || conventions::is_capitals(&text)
+            || conventions::numbered_level(&text).is_some();
+        (is_alone && is_marked).then_some((text, body))
+    }
+
+    fn gap_above(&self) -> f32 {
+        let Some(above) = self.at.checked_sub(1) else { return f32::INFINITY };
+        (self.page[self.at].y - self.page[above].y).abs()
+    }
+}
+
+/// Takes the title out of the first page: its largest text, if nothing in the document is larger.
+/// What follows it before the first words in the size of the text are names and dates.
+fn take_title(found: &mut Vec<Candidate>, pages: &[PageLines], body: f32) -> Option<String> {
     let largest = found.iter().map(|candidate| candidate.size).max_by(f32::total_cmp)?;
-    let rank = Rank(largest);
-    let mut holders = found.iter().enumerate().filter(|(_, candidate)| rank.holds(candidate));
-    let (index, first) = holders.next()?;
-    if first.heading.page > 0 || holders.next().is_some() || found.len() < 2 {
+    let at = found
+        .iter()
+        .position(|candidate| candidate.heading.page == 0 && candidate.size > largest * 0.97)?;
+    if found.len() < 3 {
         return None;
     }
-    Some(found.remove(index).heading.title)
+    let title = found.remove(at).heading;
+    let after = title.line + title.taken;
+    let text_begins = pages[0].lines[after..]
+        .iter()
+        .position(|line| line.size <= body * LARGER && line.text.chars().count() > 60)
+        .map_or(usize::MAX, |line| after + line);
+    found.retain(|Candidate { heading, .. }| {
+        let is_below_title = heading.page == 0 && (after..text_begins).contains(&heading.line);
+        // The heading right above the text is one.
+        !is_below_title || heading.line + heading.taken == text_begins
+    });
+    Some(title.title)
 }
 
 /// Returns the sizes of headings, the largest first.
@@ -130,6 +169,9 @@ fn ranks(found: &[Candidate]) -> Vec<Rank> {
 
 /// "2.1 Something" is of level 2, whatever its size.
 fn numbered_level(title: &str) -> Option<u8> {
+    if let Some(level) = conventions::numbered_level(title) {
+        return Some(level);
+    }
     let number = title.split_whitespace().next()?.trim_end_matches('.');
     let parts: Vec<&str> = number.split('.').collect();
     let is_number = parts.iter().all(|part| {

@@ -1,10 +1,11 @@
-//! Which lines of a plain text are headings.
+//! The conventions by which people mark headings when they have no other means: numbers, words,
+//! capitals, lines below.
 
 /// The longest heading, in characters.
 const MAX_LENGTH: usize = 90;
 
 /// Tells the level of a heading that its words give away: "Chapter 3", "제 2 절", "1.4 Memory".
-pub(super) fn numbered_level(line: &str) -> Option<u8> {
+pub(crate) fn numbered_level(line: &str) -> Option<u8> {
     let line = line.trim();
     if !is_title_like(line) {
         return None;
@@ -13,17 +14,18 @@ pub(super) fn numbered_level(line: &str) -> Option<u8> {
 }
 
 /// Tells a line of capitals, the headings of manual pages.
-pub(super) fn is_capitals(line: &str) -> bool {
+pub(crate) fn is_capitals(line: &str) -> bool {
     let letters = line.chars().filter(|c| c.is_alphabetic()).count();
     letters >= 3
         && line.chars().count() <= 60
         && letters * 2 >= line.chars().count()
         && line.chars().all(|c| !c.is_alphabetic() || c.is_uppercase())
+        && !line.contains(|c: char| c == '_' || c.is_numeric())
         && !line.starts_with(char::is_whitespace)
 }
 
 /// Tells the level that a line of one repeated sign gives to the line above it.
-pub(super) fn underline_level(underline: &str, title: &str) -> Option<u8> {
+pub(crate) fn underline_level(underline: &str, title: &str) -> Option<u8> {
     let sign = underline.trim_end().chars().next()?;
     let level = match sign {
         '=' => 1,
@@ -39,7 +41,7 @@ pub(super) fn underline_level(underline: &str, title: &str) -> Option<u8> {
 }
 
 /// Tells an item of an enumeration, `1.` or `1)`, and its number.
-pub(super) fn item_number(line: &str) -> Option<u32> {
+pub(crate) fn item_number(line: &str) -> Option<u32> {
     let line = line.trim_start();
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
     let rest = line[digits..].strip_prefix(['.', ')'])?;
@@ -47,6 +49,16 @@ pub(super) fn item_number(line: &str) -> Option<u32> {
         return None;
     }
     line[..digits].parse().ok()
+}
+
+/// Tells the title of a table of contents.
+pub(crate) fn is_contents(title: &str) -> bool {
+    let letters: String =
+        title.chars().filter(|c| c.is_alphabetic()).flat_map(char::to_lowercase).collect();
+    let words = ["contents", "tableofcontents", "listoffigures", "listoftables", "listofexamples"];
+    words.contains(&letters.as_str())
+        || ["목차", "차례", "표차례", "그림차례", "표목차", "그림목차", "目次", "目录"]
+            .contains(&letters.as_str())
 }
 
 fn is_title_like(line: &str) -> bool {
@@ -60,13 +72,14 @@ fn is_title_like(line: &str) -> bool {
 }
 
 fn word_level(line: &str) -> Option<u8> {
-    let (word, rest) = line.split_once(' ')?;
+    let (word, rest) = line.split_once(char::is_whitespace)?;
     let level = match word.to_lowercase().as_str() {
-        "part" | "chapter" | "appendix" | "unit" | "lecture" | "module" => 1,
+        "part" | "chapter" | "appendix" | "부록" | "unit" | "lecture" | "module" => 1,
         "section" | "lesson" => 2,
         _ => return None,
     };
-    let number = rest.split([' ', '.', ':', '-', '—']).next().unwrap_or_default();
+    let number =
+        rest.split(|c: char| c.is_whitespace() || ".:-—".contains(c)).next().unwrap_or_default();
     let is_number = number.bytes().all(|byte| byte.is_ascii_digit())
         || number.bytes().all(|byte| b"IVXLC".contains(&byte))
         || (number.len() == 1 && number.bytes().all(|byte| byte.is_ascii_uppercase()));
@@ -103,9 +116,11 @@ fn number_level(line: &str) -> Option<u8> {
         && (is_part(&parts[0]) || is_appendix && parts.len() > 1)
         && (parts.len() > 1 || number.ends_with('.'));
     let begins = title.trim().chars().next()?;
-    let is_title = (begins.is_uppercase() || is_uncased(begins) || begins == '"')
-        && !title.ends_with(['.', '!', '?'])
-        && !title.ends_with("다.");
+    // "1.1. something" is numbered like nothing else.
+    let is_certain = parts.len() > 2 || parts.len() > 1 && number.ends_with('.');
+    let is_title = (begins.is_uppercase() || is_uncased(begins) || begins == '"' || is_certain)
+        && !title.ends_with('.')
+        && (parts.len() > 1 || !title.ends_with(['!', '?']));
     (is_number && is_title).then(|| u8::try_from(parts.len()).unwrap_or(6).min(6))
 }
 
@@ -133,6 +148,8 @@ mod tests {
         check("2024 was a good year", None);
         check("제 12 장 네트워크", Some(1));
         check("3장", Some(1));
+        check("Chapter\u{a0}1. Start", Some(1));
+        check("1.1.12. sudo configuration", Some(3));
         check("3장의 내용", None);
         check("1.2. 설치 방법", Some(2));
     }

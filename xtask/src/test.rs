@@ -1,0 +1,31 @@
+//! `cargo xtask test`: the whole gate, in the order in which it fails fastest.
+
+use crate::run::{is_installed, run as command};
+use crate::{install, tidy};
+
+/// What to leave out.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Installs nothing and fetches nothing.
+    #[arg(long)]
+    offline: bool,
+}
+
+/// Runs everything.
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    if !options.offline {
+        install::all()?;
+    }
+    command("cargo", &["fmt", "--all", "--check"])?;
+    tidy::run()?;
+    if is_installed("cargo-deny") {
+        command("cargo", &["deny", "--offline", "check", "bans", "licenses", "sources"])?;
+    } else {
+        println!("NOT INSTALLED: cargo-deny; licences and sources of dependencies are not checked");
+    }
+    command(
+        "cargo",
+        &["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"],
+    )?;
+    command("cargo", &["test", "--release", "--workspace", "--no-fail-fast"])
+}
