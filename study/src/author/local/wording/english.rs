@@ -156,7 +156,13 @@ fn task(topic: &str, casing: &Casing) -> Task {
     if ["after", "before", "beyond", "from", "further", "more", "on", "where"].contains(&first) {
         return Task::Explain(format!("“{topic}”"));
     }
-    Task::Explain(casing.inside(topic))
+    let written = casing.inside(topic);
+    // The name of an activity is small in a sentence, whether the text has it there or not.
+    let is_activity = verb::base_of(first).is_some();
+    Task::Explain(match written.get(..first.len()).filter(|_| is_activity) {
+        Some(head) => format!("{}{}", head.to_lowercase(), &written[first.len()..]),
+        None => written,
+    })
 }
 
 /// Turns a heading that names an action into the action: `Installing Debian` and `How to install
@@ -230,6 +236,6 @@ mod tests {
         check(&["Users vs. Parameters"], &[], "Compare users and parameters.");
         check(&["a", "b", "c"], &[], "Explain a, b and c.");
         check(&["Users and Paths", "disks"], &[], "Explain “Users and paths” and disks.");
-        check(&["Packaging workflow"], &[], "Explain Packaging workflow.");
+        check(&["Packaging workflow"], &[], "Explain packaging workflow.");
     }
 }
