@@ -7,7 +7,7 @@
 //! * [`keys`], [`wire`], [`scripts`]: how things are spelled, read and done in Redis.
 //! * [`dial`], [`connection`], [`dedicated`], [`fault`], [`time`]: connections that come back by
 //!   themselves, and the clock of the server.
-//! * [`produce`] with [`coalesce`], [`consume`] with [`wake`], [`inspect`] with [`stream`],
+//! * [`produce`] with [`coalesce`], [`consume`] with [`wake`] and [`unanswered`], [`inspect`] with [`stream`],
 //!   [`maintain`]: the four roles of a queue.
 //! * [`status`]: the job records. [`boot`]: what a server must be like.
 //!
@@ -28,6 +28,7 @@ mod scripts;
 mod status;
 mod stream;
 mod time;
+mod unanswered;
 mod wake;
 mod wire;
 
@@ -43,6 +44,7 @@ use self::dedicated::Dedicated;
 use self::dial::Dialer;
 use self::keys::{Keyspace, LIBRARY, QueueKeys, WIRE_VERSION};
 use self::status::RedisStatus;
+use self::unanswered::Unanswered;
 use self::wake::Wake;
 use super::{Backend, Store};
 use crate::clock::SharedClock;
@@ -165,6 +167,7 @@ struct RedisQueue {
     link: Arc<Link>,
     adder: Adder,
     wake: Wake,
+    unanswered: Unanswered,
     /// Reads the event stream.
     tail: Dedicated,
 }
@@ -175,6 +178,7 @@ impl RedisQueue {
             adder: Adder::start(Arc::clone(&keys), Arc::clone(link)),
             wake: Wake::start(&keys, dialer.clone(), Arc::clone(link)),
             tail: Dedicated::new(dialer.clone(), keys.events_client_name()),
+            unanswered: Unanswered::default(),
             link: Arc::clone(link),
             keys,
         }

@@ -10,8 +10,8 @@ use oxherd_queue::job::ClaimedJob;
 use oxherd_queue::queue::End;
 use oxherd_queue::worker::{Handlers, JobContext, Processor, Stop, Worker, WorkerOptions};
 use oxherd_queue::{
-    Backend, Backoff, Failure, JobError, JobId, JobOptions, JobState, NewJob, Payload, Position,
-    Queue,
+    Backend, Backoff, EventKind, Failure, JobError, JobId, JobOptions, JobState, NewJob, Payload,
+    Position, Queue,
 };
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
@@ -23,6 +23,7 @@ on_both_stores!(
     jobs_run_and_keep_their_results,
     no_more_jobs_run_at_a_time_than_there_are_slots,
     a_failing_job_is_tried_as_often_as_it_may_and_the_domain_hears_first,
+    pauses_between_attempts_follow_the_backoff,
     a_panic_uses_an_attempt_and_disturbs_nobody,
     a_run_over_its_deadline_is_a_failed_attempt,
     a_cancelled_job_is_stopped,
@@ -200,6 +201,45 @@ async fn a_failing_job_is_tried_as_often_as_it_may_and_the_domain_hears_first(wo
     assert_eq!(broken.told.load(Ordering::SeqCst), 1);
     let job = world.job(&id).await;
     assert_eq!((job.attempts_made, job.stack_trace.len()), (3, 3));
+}
+
+async fn pauses_between_attempts_follow_the_backoff(world: World) {
+    let base = Duration::from_millis(60);
+    let cases = [
+        (Backoff::fixed(base), [60_u64..=60, 60..=60, 60..=60]),
+        (Backoff::exponential(base), [60..=60, 120..=120, 240..=240]),
+        (Backoff::exponential(base).with_jitter(0.5), [30..=60, 60..=120, 120..=240]),
+    ];
+    let handlers =
+        Handlers::new().with_fn("a", |_: Payloadless, _| async { Err::<(), _>(retry("again")) });
+    let worker = Running::start(&world, quick(3), handlers);
+    for (backoff, expected) in cases {
+        let start = world.queue.last_position().await.unwrap();
+        let options = JobOptions { attempts: 4, backoff: Some(backoff), ..JobOptions::bare() };
+        let id = world.add_with("a", options).await;
+
+        assert_eq!(code_of(&world, &id).await, "BROKEN");
+
+        let events = world.events_after(start).await;
+        let (mut pauses, mut due_ms) = (Vec::new(), 0);
+        for event in &events {
+            match &event.kind {
+                EventKind::Delayed { due_ms: due, .. } => {
+                    due_ms = *due;
+                    pauses.push(due_ms.saturating_sub(event.position.ms));
+                }
+                // Redis's own clock and the one sent with the call differ by a little.
+                EventKind::Active { .. } => assert!(event.position.ms + 5 >= due_ms),
+                _ => {}
+            }
+        }
+        assert_eq!(pauses.len(), 3, "{events:?}");
+        for (pause, expected) in pauses.iter().zip(expected) {
+            let nearly = expected.start().saturating_sub(5)..=expected.end() + 5;
+            assert!(nearly.contains(pause), "{backoff:?}: {pauses:?}");
+        }
+    }
+    worker.stop().await;
 }
 
 async fn a_panic_uses_an_attempt_and_disturbs_nobody(world: World) {

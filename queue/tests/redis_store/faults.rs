@@ -6,13 +6,13 @@ use std::time::Duration;
 use oxherd_queue::backend::redis::{RedisOptions, RedisStore};
 use oxherd_queue::backend::{Added, Held};
 use oxherd_queue::clock::SystemClock;
-use oxherd_queue::outcome::Settled;
-use oxherd_queue::{Backend, JobId, Position, QueueError, Store as _};
+use oxherd_queue::outcome::{Settled, Verdict};
+use oxherd_queue::{Backend, JobId, JobState, Position, QueueError, Store as _};
 use tokio::time::{Instant, sleep};
 
 use crate::proxy::Proxy;
 use crate::server::{
-    Server, add, ask, claim, claim_one, completed, job, open, run, settle, settlement,
+    Server, add, ask, claim, claim_one, completed, failed, job, open, run, settle, settlement,
 };
 
 /// How soon everything works after the server is back.
@@ -182,22 +182,46 @@ fn an_add_whose_answer_was_lost_can_be_repeated_by_its_id() {
 }
 
 #[test]
-fn a_settlement_whose_answer_was_lost_has_counted_once() {
+fn a_settlement_whose_answer_was_lost_is_confirmed_when_it_is_repeated() {
     run(|server| async move {
         let proxy = Proxy::before(&server).await;
         let queue = open(&proxy.url()).await.queue("m").await.unwrap();
-        let id = add(&queue, job("{}")).await;
-        let held = claim_one(&queue).await;
+        queue.add((0..4).map(|_| job("{}")).collect()).await.unwrap();
+        let held = queue.claim(&claim(4)).await.unwrap().jobs;
+        let pause = Duration::from_secs(60);
+        let verdicts = [
+            completed("1"),
+            failed("BROKEN: no"),
+            Verdict::Retry { reason: "BROKEN: no".to_owned(), stack_trace: Vec::new(), pause },
+            Verdict::HandBack,
+        ];
+        let told = || held.iter().zip(verdicts.clone()).map(|(job, v)| settlement(job, v));
+        let stranger = settlement(&held[0], completed("2"));
         proxy.cut_replies();
-
-        let lost = queue.settle(vec![settlement(&held, completed("1"))], None).await;
-        assert_unavailable(lost);
+        assert_unavailable(queue.settle(told().collect(), None).await);
         proxy.pass();
 
-        let again = settle(&queue, &held, completed("1")).await;
-        assert!(matches!(again.settled[0], Settled::Lost { .. }), "{again:?}");
-        let found = queue.jobs(&[id]).await.unwrap().swap_remove(0).unwrap();
-        assert_eq!((found.state, found.job.attempts_made), (oxherd_queue::JobState::Completed, 1));
+        let again = queue.settle(told().collect(), None).await.unwrap().settled;
+
+        let states = [
+            (JobState::Completed, 1),
+            (JobState::Failed, 1),
+            (JobState::Delayed, 1),
+            (JobState::Waiting, 0),
+        ];
+        let ids: Vec<JobId> = held.iter().map(|job| job.job.id.clone()).collect();
+        let found = queue.jobs(&ids).await.unwrap();
+        for ((settled, found), (expected, made)) in again.iter().zip(found).zip(states) {
+            let Settled::Done { state, attempts_made, .. } = settled else {
+                panic!("{settled:?} where {expected} belongs");
+            };
+            assert_eq!((*state, *attempts_made), (expected, made));
+            let found = found.unwrap();
+            assert_eq!((found.state, found.job.attempts_made), (expected, made));
+        }
+        // Once answered, a third try is refused as ever.
+        let third = queue.settle(vec![stranger], None).await.unwrap().settled;
+        assert!(matches!(third[0], Settled::Lost { .. }), "{third:?}");
     });
 }
 

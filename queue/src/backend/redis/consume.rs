@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use redis::{Cmd, Value};
 
 use super::wire::{Fields, ReadJob};
-use super::{RedisQueue, scripts, wire};
-use crate::backend::{Claim, Claimed, Consume, Held, Renewal, Turn};
+use super::{RedisQueue, scripts, stream, unanswered, wire};
+use crate::backend::{Claim, Claimed, Consume, Held, Inspect as _, Renewal, Turn};
 use crate::error::{QueueError, Result};
 use crate::event::Position;
 use crate::job::{ClaimedJob, JobId, JobState, Payload};
@@ -37,22 +37,17 @@ impl Consume for RedisQueue {
     }
 
     async fn settle(&self, settlements: Vec<Settlement>, next: Option<&Claim>) -> Result<Turn> {
-        let mut settled = Vec::with_capacity(settlements.len());
-        let mut chunks = settlements.chunks(TURN_MAX).peekable();
-        let mut claimed = Claimed::default();
-        while let Some(chunk) = chunks.next() {
-            let last = chunks.peek().is_none();
-            let turn = self.turn("settle", chunk, next.filter(|_| last)).await?;
-            settled.extend(turn.settled);
-            claimed = turn.claimed;
-        }
-        if let Some(request) = next {
-            if settled.is_empty() {
-                claimed = self.turn("claim", &[], next).await?.claimed;
+        let since_ms = self.link.now_ms();
+        let turn = match self.settle_in_chunks(&settlements, next).await {
+            Ok(turn) => turn,
+            Err(error) => {
+                if matches!(error, QueueError::Unavailable { .. }) {
+                    self.unanswered.note(&settlements, since_ms);
+                }
+                return Err(error);
             }
-            claimed = self.claim_rest(request, claimed).await?;
-        }
-        Ok(Turn { settled, claimed })
+        };
+        self.confirm(&settlements, turn).await
     }
 
     async fn renew(&self, held: &[Held], lock: Duration) -> Result<Renewal> {
@@ -136,6 +131,61 @@ impl RedisQueue {
             self.wake.set_due(next_due_ms);
         }
         Ok(Turn { settled, claimed: Claimed { jobs, next_due_ms } })
+    }
+
+    /// Settles, at most [`TURN_MAX`] at a time, and claims with the last.
+    async fn settle_in_chunks(
+        &self,
+        settlements: &[Settlement],
+        next: Option<&Claim>,
+    ) -> Result<Turn> {
+        let mut settled = Vec::with_capacity(settlements.len());
+        let mut chunks = settlements.chunks(TURN_MAX).peekable();
+        let mut claimed = Claimed::default();
+        while let Some(chunk) = chunks.next() {
+            let last = chunks.peek().is_none();
+            let turn = self.turn("settle", chunk, next.filter(|_| last)).await?;
+            settled.extend(turn.settled);
+            claimed = turn.claimed;
+        }
+        if let Some(request) = next {
+            if settled.is_empty() {
+                claimed = self.turn("claim", &[], next).await?.claimed;
+            }
+            claimed = self.claim_rest(request, claimed).await?;
+        }
+        Ok(Turn { settled, claimed })
+    }
+
+    /// Looks again at settlements that are refused now, but whose first try was never answered: that
+    /// try may have counted.
+    async fn confirm(&self, settlements: &[Settlement], mut turn: Turn) -> Result<Turn> {
+        if self.unanswered.is_empty() {
+            return Ok(turn);
+        }
+        let asked_before = self.unanswered.take(settlements);
+        for ((settled, settlement), since_ms) in
+            turn.settled.iter_mut().zip(settlements).zip(asked_before)
+        {
+            let Some(since_ms) = since_ms else { continue };
+            if matches!(settled, Settled::Lost { .. })
+                && let Some(told) = self.told_since(settlement, since_ms).await
+            {
+                *settled = told;
+            }
+        }
+        Ok(turn)
+    }
+
+    /// Returns how the stream says that a job's attempt ended since a time, if it says so.
+    ///
+    /// Nothing is known when the stream cannot be read: then the refusal stands.
+    async fn told_since(&self, settlement: &Settlement, since_ms: u64) -> Option<Settled> {
+        let from = Position { ms: since_ms, seq: 0 };
+        let page = stream::since(self, from).await.ok()?;
+        let job = self.jobs(std::slice::from_ref(&settlement.id)).await.ok()?.pop().flatten();
+        let made = job.map(|found| found.job.attempts_made);
+        unanswered::end_of_attempt(&page, settlement, made)
     }
 
     /// Claims on while the queue gives full batches and more were asked for.

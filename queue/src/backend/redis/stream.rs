@@ -72,6 +72,17 @@ async fn read(
     Ok((wire::events(entries)?, fresh))
 }
 
+/// How far clocks that are taken for equal may differ, milliseconds.
+const CLOCK_TOLERANCE_MS: u64 = 100;
+
+/// Returns the events since about a time, the first [`EVENTS_MAX`] of them.
+pub(super) async fn since(queue: &RedisQueue, from: Position) -> Result<Vec<Event>> {
+    let from_ms = from.ms.saturating_sub(CLOCK_TOLERANCE_MS);
+    let mut command = redis::cmd("XRANGE");
+    command.arg(&queue.keys.events).arg(from_ms).arg("+").arg("COUNT").arg(EVENTS_MAX);
+    wire::events(queue.link.command("events", &command).await?)
+}
+
 /// What a stream holds.
 #[derive(Debug, Default)]
 struct Ends {

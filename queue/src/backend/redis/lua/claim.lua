@@ -19,7 +19,7 @@ if most > 0 then
   held_back = meta[1] or limited > 0 or room <= 0
 
   local taken, counted, bytes, budget = {}, 0, 0, tonumber(ARGV[8])
-  local marked = not held_back and redis.call('EXISTS', marks) == 1
+  if any_marks == nil and not held_back then any_marks = redis.call('EXISTS', marks) == 1 end
   local dry = false
   while not held_back and not dry and #taken < room and bytes < budget do
     local ids = redis.call('LRANGE', wait, -math.min(room - #taken, 1000), -1)
@@ -56,7 +56,7 @@ if most > 0 then
         end
         redis.call('SET', job .. ':lock', ARGV[5], 'PX', ARGV[6])
         if not row[8] then counted = counted + 1 end
-        if marked and redis.call('ZSCORE', marks, id) then row[8] = ARGV[9] end
+        if any_marks and redis.call('ZSCORE', marks, id) then row[8] = ARGV[9] end
         local size = #(row[2] or '')
         bytes = bytes + size
         if size > 1048576 then row[2] = false; row[9] = size end

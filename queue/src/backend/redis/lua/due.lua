@@ -1,7 +1,11 @@
 -- Part of turn.lua: moves delayed jobs that are due to wait, at most 1,000.
 if most > 0 or count == 0 then
-  local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', (clock + 1) * 4096 - 1, 'LIMIT', 0, 1000)
-  if #due > 0 then
+  local bound = (clock + 1) * 4096 - 1
+  local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
+  earliest = first[2] or false
+  if first[2] and tonumber(first[2]) <= bound then
+    earliest = nil
+    local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', bound, 'LIMIT', 0, 1000)
     redis.call('ZREM', delayed, unpack(due))
     local plain = {}
     for i = 1, #due do

@@ -9,9 +9,8 @@ for _, set in ipairs({ 'completed', 'failed' }) do
   if keep_count[set] then
     local excess = math.min(redis.call('ZCARD', key) - keep_count[set], 900 - #old)
     if excess > 0 then
-      local more = redis.call('ZRANGE', key, 0, excess - 1)
-      redis.call('ZREMRANGEBYRANK', key, 0, excess - 1)
-      for i = 1, #more do old[#old + 1] = more[i] end
+      local more = redis.call('ZPOPMIN', key, excess)
+      for i = 1, #more, 2 do old[#old + 1] = more[i] end
     end
   end
   local removed, size = {}, 0

@@ -1,7 +1,7 @@
 -- Part of turn.lua: tells how attempts ended.
 if count > 0 then
   -- Everything is read and checked before the first write.
-  local ids, locks, keys = {}, {}, {}
+  local ids, locks, keys = {}, {}, { marks }
   for i = 1, count do
     local id = ARGV[9 * i + 3]
     ids[i] = id
@@ -12,8 +12,10 @@ if count > 0 then
     end
   end
   local holders = redis.call('MGET', unpack(locks))
-  local marked = redis.call('EXISTS', marks) == 1 and redis.call('ZMSCORE', marks, unpack(ids))
-  local any_children = #keys > 0 and redis.call('EXISTS', unpack(keys)) > 0
+  -- Marks and children are rare: one test for all of both.
+  local marked, any_children = false, redis.call('EXISTS', unpack(keys)) > 0
+  any_marks = any_children and redis.call('EXISTS', marks) == 1
+  if any_marks then marked = redis.call('ZMSCORE', marks, unpack(ids)) end
   local rows, found, leaving, held = {}, {}, {}, 0
   local related = false
   for i = 1, count do
@@ -37,13 +39,14 @@ if count > 0 then
 
   -- Out of `active` in as few commands as the order allows.
   if held > 0 then
-    local out = 0
-    local tail = redis.call('LRANGE', active, -held, -1)
-    local seen = {}
-    for i = 1, #tail do
-      if leaving[tail[i]] and not seen[tail[i]] then
-        seen[tail[i]] = true
-        out = out + 1
+    local out, seen = 0, {}
+    if held > 2 then
+      local tail = redis.call('LRANGE', active, -held, -1)
+      for i = 1, #tail do
+        if leaving[tail[i]] and not seen[tail[i]] then
+          seen[tail[i]] = true
+          out = out + 1
+        end
       end
     end
     if out == held then

@@ -28,8 +28,10 @@ local delayed, events, marker = base .. 'delayed', base .. 'events', base .. 'ma
 local meta = redis.call('HMGET', KEYS[1], 'paused', 'concurrency', 'max', 'duration',
   'opts.maxLenEvents')
 local settled, jobs = {}, {}
-local promoted, held_back, limited = 0, false, 0
+local promoted, held_back, limited, earliest = 0, false, 0, nil
 local any_waiting, any_delayed, any_finished = false, false, false
+-- Whether some job is marked to stop; not known yet.
+local any_marks = nil
 
 --@include settle
 --@include due
@@ -39,10 +41,10 @@ if any_waiting and not meta[1] and redis.call('EXISTS', wait, prioritized) > 0 t
   redis.call('ZADD', marker, 0, '0')
 end
 local next_due = false
-local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
-if first[2] then
-  next_due = string.format('%.0f', math.floor(tonumber(first[2]) / 4096))
-  if any_delayed then redis.call('ZADD', marker, tonumber(first[2]) / 4096, '1') end
+if earliest == nil then earliest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2] end
+if earliest then
+  next_due = string.format('%.0f', math.floor(tonumber(earliest) / 4096))
+  if any_delayed then redis.call('ZADD', marker, tonumber(earliest) / 4096, '1') end
 end
 if any_finished and #jobs == 0 and (most == 0 or not (held_back or next_due))
   and redis.call('EXISTS', wait, active, prioritized) == 0 then
