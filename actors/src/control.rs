@@ -21,19 +21,19 @@ use crate::records::{Change, Records};
 const STOP_SHOWN_WITHIN: Duration = Duration::from_millis(800);
 
 /// Cancels jobs.
-pub struct Control {
+pub(crate) struct Control {
     /// The rows.
-    pub catalog: Arc<dyn Catalog>,
+    pub(crate) catalog: Arc<dyn Catalog>,
     /// The jobs.
-    pub queues: HashMap<String, Arc<dyn Backend>>,
+    pub(crate) queues: HashMap<String, Arc<dyn Backend>>,
     /// The records.
-    pub records: Records,
+    pub(crate) records: Records,
     /// Hears of plans that a cancelled material failed.
-    pub effects: Arc<dyn EffectsObserver>,
+    pub(crate) effects: Arc<dyn EffectsObserver>,
     /// Tells the time, milliseconds since the epoch.
-    pub now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
+    pub(crate) now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
     /// Stops a run of this process at once; `false` when it runs elsewhere or not at all.
-    pub stop_here: Arc<dyn Fn(&JobId) -> bool + Send + Sync>,
+    pub(crate) stop_here: Arc<dyn Fn(&JobId) -> bool + Send + Sync>,
 }
 
 #[async_trait]

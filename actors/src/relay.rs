@@ -14,20 +14,20 @@ use crate::records::Records;
 const ROWS_MAX: usize = 256;
 
 /// Carries accepted runs into the queues.
-pub struct Relay {
+pub(crate) struct Relay {
     /// Where they wait.
-    pub catalog: Arc<dyn Catalog>,
+    pub(crate) catalog: Arc<dyn Catalog>,
     /// Where they go.
-    pub queues: HashMap<String, Arc<dyn Backend>>,
+    pub(crate) queues: HashMap<String, Arc<dyn Backend>>,
     /// Where they are seen.
-    pub records: Records,
+    pub(crate) records: Records,
     /// The most unfinished runs of one user in the queues.
-    pub in_queue_max: u32,
+    pub(crate) in_queue_max: u32,
 }
 
 /// Why a round of the relay ended early; what it did stays done.
 #[derive(Debug, thiserror::Error)]
-pub enum RelayError {
+pub(crate) enum RelayError {
     /// The catalog does not answer.
     #[error("the outbox cannot be read: {0}")]
     Catalog(#[from] StudyError),
@@ -46,7 +46,7 @@ impl Relay {
     ///
     /// # Errors
     /// [`RelayError`]; rows whose queue is away stay where they are.
-    pub async fn run(&self) -> Result<usize, RelayError> {
+    pub(crate) async fn run(&self) -> Result<usize, RelayError> {
         let mut relayed = 0;
         loop {
             let rows = self.catalog.next_rows(ROWS_MAX, self.in_queue_max).await?;

@@ -4,6 +4,11 @@ use crate::chunk::Chunk;
 use crate::keyword::content_words;
 use crate::language::is_hangul;
 
+/// A word in fewer of the chunks tells parts apart.
+const RARE: f32 = 0.4;
+/// A part treats a word that stands in so many of its chunks.
+const TREATED: f32 = 0.3;
+
 /// Words of goals that name no subject.
 const GENERIC: &[&str] = &[
     "able",
@@ -196,6 +201,16 @@ impl Echo {
             .filter(|(_, share)| **share > 0.0)
             .map(|(place, share)| with(place) as f32 / size * (1.0 / share).ln())
             .sum()
+    }
+
+    /// Tells whether one of the goal's words that most of the material lacks stands in a good part
+    /// of these chunks: they treat it, they do not only mention it.
+    pub(super) fn is_subject(&self, range: std::ops::RangeInclusive<usize>) -> bool {
+        let part = self.found.get(range).unwrap_or_default();
+        self.shares.iter().enumerate().any(|(place, share)| {
+            let with = part.iter().filter(|bits| *bits & (1 << place) != 0).count();
+            *share < RARE && with as f32 >= TREATED * part.len() as f32 && with > 0
+        })
     }
 }
 

@@ -125,7 +125,7 @@ fn modules(sketch: &Sketch<'_>, interest: &Interest) -> Vec<ModuleAnswer> {
     let parts: Vec<Part> = parts.iter().flat_map(|part| kept(part, &sketch.omitted)).collect();
     let mut modules: Vec<ModuleAnswer> =
         parts.iter().flat_map(|part| answers(sketch, part, &minutes)).collect();
-    weigh(sketch, interest, &mut modules);
+    weigh(sketch, &mut modules);
     for module in &mut modules {
         let ranges = session::ranges(bundle, &sketch.headings, module);
         module.session_count = u32::try_from(ranges.len()).unwrap_or(u32::MAX);
@@ -219,14 +219,18 @@ fn description(sketch: &Sketch<'_>, part: &Part, range: ChunkRange) -> String {
     if part.boilerplate {
         return wording::about_document(bundle.language).to_owned();
     }
-    let depths = |heading: &&Heading| {
-        let own = part.heading.map(|own| &sketch.headings[own]);
-        range.start <= heading.start && heading.start <= range.end && Some(*heading) != own
-    };
-    let inside: Vec<&Heading> = sketch.headings.iter().filter(depths).collect();
-    let highest = inside.iter().map(|heading| heading.depth).min();
+    let inside: Vec<&Heading> = sketch
+        .headings
+        .iter()
+        .filter(|heading| (range.start..=range.end).contains(&heading.start))
+        .collect();
+    // A part made of several chapters holds those chapters; a chapter holds its sections.
+    let own = part.heading.map(|own| &sketch.headings[own]);
+    let beside = inside.iter().any(|heading| own.is_some_and(|own| is_beside(own, heading)));
+    let listed = |heading: &&&Heading| beside || Some(**heading) != own;
+    let highest = inside.iter().filter(listed).map(|heading| heading.depth).min();
     let mut topics: Vec<String> = Vec::new();
-    for heading in inside.iter().filter(|heading| Some(heading.depth) == highest) {
+    for heading in inside.iter().filter(listed).filter(|heading| Some(heading.depth) == highest) {
         let topic = wording::plain(wording::without_number(&heading.title), 80);
         if !topic.is_empty() && !topics.contains(&topic) && !is_boilerplate(&heading.title) {
             topics.push(topic);
@@ -242,20 +246,27 @@ fn description(sketch: &Sketch<'_>, part: &Part, range: ChunkRange) -> String {
     wording::covers(bundle.language, &topics, validation::DESCRIPTION_MAX)
 }
 
-/// Marks the modules that the goal asks for: those that speak of it more than the others do.
-fn weigh(sketch: &Sketch<'_>, interest: &Interest, modules: &mut [ModuleAnswer]) {
+/// Tells whether a heading stands beside another one or above it, not below.
+fn is_beside(own: &Heading, other: &Heading) -> bool {
+    own != other && other.depth <= own.depth && !other.holds(own.start)
+}
+
+/// Marks the modules that the goal asks for: those that speak of it clearly more than the others
+/// do, a third of them at most.
+fn weigh(sketch: &Sketch<'_>, modules: &mut [ModuleAnswer]) {
     let relevance = |module: &ModuleAnswer| {
         let ChunkRange { start, end } = module.chunk_range;
-        sketch.echo.relevance(start as usize..=end as usize)
+        if module.optional { 0.0 } else { sketch.echo.relevance(start as usize..=end as usize) }
     };
     let scores: Vec<f32> = modules.iter().map(relevance).collect();
     let mean = scores.iter().sum::<f32>() / scores.len().max(1) as f32;
-    let most_named = modules.iter().filter(|module| interest.names(&module.title)).count();
-    let naming_tells = most_named * 2 <= modules.len();
+    let mut ranked = scores.clone();
+    ranked.sort_by(|a, b| b.total_cmp(a));
+    let third = ranked.get(modules.len().div_ceil(3)).copied().unwrap_or(0.0);
     for (module, score) in modules.iter_mut().zip(scores) {
-        let named = naming_tells && interest.names(&module.title);
-        module.stressed =
-            !module.optional && score > 0.0 && (score >= mean * 1.7 || (named && score >= mean));
+        let is_clear = score > 0.0 && score > mean * 1.6 && score > third;
+        let ChunkRange { start, end } = module.chunk_range;
+        module.stressed = is_clear && sketch.echo.is_subject(start as usize..=end as usize);
     }
 }
 
@@ -274,8 +285,7 @@ fn is_unrelated(sketch: &Sketch<'_>, interest: &Interest, module: &ModuleAnswer)
 
 /// Names the goal and what it is reached with.
 fn title(brief: &Brief) -> String {
-    let goal = wording::first_sentence(&brief.goal);
-    let goal = wording::plain(goal, validation::TITLE_MAX);
+    let goal = wording::plain(&wording::wanted(&brief.goal), validation::TITLE_MAX);
     let material = match brief.materials.as_slice() {
         [only] => wording::plain(&only.title, 60),
         _ => String::new(),
