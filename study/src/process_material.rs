@@ -220,3 +220,6 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
         StudyError::transient(ErrorCode::InternalError, "processing broke off unexpectedly")
     })
 }
+
+#[cfg(test)]
+mod tests;
