@@ -56,24 +56,53 @@ fn table() -> Vec<Refused> {
         json_body("/api/plans", "[]", 422, "VALIDATION_ERROR"),
         json_body("/api/plans", "{}", 422, "VALIDATION_ERROR"),
         json_body("/api/plans", r#"{"goal":"x","materialIds":[]}"#, 400, "PLAN_MATERIAL_LIMIT"),
-        json_body("/api/plans", r#"{"goal":"x","materialIds":["a","b","c","d","e","f"]}"#, 400,
-            "PLAN_MATERIAL_LIMIT"),
-        json_body("/api/plans", r#"{"goal":"x","materialIds":["mat_x"]}"#, 404,
-            "MATERIAL_NOT_FOUND"),
-        json_body("/api/plans", &format!(r#"{{"goal":"x","materialIds":["{missing}"]}}"#), 404,
-            "MATERIAL_NOT_FOUND"),
-        json_body("/api/plans", &format!("\"{}\"", "x".repeat(300 * 1024)), 413,
-            "PAYLOAD_TOO_LARGE"),
-        json_body("/api/materials/init-upload",
-            r#"{"filename":"a.exe","mimeType":"application/x-msdownload","sizeBytes":5}"#, 415,
-            "MATERIAL_UNSUPPORTED_TYPE"),
-        json_body("/api/materials/init-upload",
-            r#"{"filename":"a.pdf","mimeType":"application/pdf","sizeBytes":99999999}"#, 413,
-            "MATERIAL_FILE_TOO_LARGE"),
-        json_body("/api/materials/complete-upload", r#"{"uploadId":"upl_1"}"#, 404,
-            "UPLOAD_NOT_FOUND"),
-        Refused { headers: multipart, body: Some("x".into()),
-            ..refused(Method::POST, "/api/materials", 400, "INVALID_MULTIPART") },
+        json_body(
+            "/api/plans",
+            r#"{"goal":"x","materialIds":["a","b","c","d","e","f"]}"#,
+            400,
+            "PLAN_MATERIAL_LIMIT",
+        ),
+        json_body(
+            "/api/plans",
+            r#"{"goal":"x","materialIds":["mat_x"]}"#,
+            404,
+            "MATERIAL_NOT_FOUND",
+        ),
+        json_body(
+            "/api/plans",
+            &format!(r#"{{"goal":"x","materialIds":["{missing}"]}}"#),
+            404,
+            "MATERIAL_NOT_FOUND",
+        ),
+        json_body(
+            "/api/plans",
+            &format!("\"{}\"", "x".repeat(300 * 1024)),
+            413,
+            "PAYLOAD_TOO_LARGE",
+        ),
+        json_body(
+            "/api/materials/init-upload",
+            r#"{"filename":"a.exe","mimeType":"application/x-msdownload","sizeBytes":5}"#,
+            415,
+            "MATERIAL_UNSUPPORTED_TYPE",
+        ),
+        json_body(
+            "/api/materials/init-upload",
+            r#"{"filename":"a.pdf","mimeType":"application/pdf","sizeBytes":99999999}"#,
+            413,
+            "MATERIAL_FILE_TOO_LARGE",
+        ),
+        json_body(
+            "/api/materials/complete-upload",
+            r#"{"uploadId":"upl_1"}"#,
+            404,
+            "UPLOAD_NOT_FOUND",
+        ),
+        Refused {
+            headers: multipart,
+            body: Some("x".into()),
+            ..refused(Method::POST, "/api/materials", 400, "INVALID_MULTIPART")
+        },
         refused(Method::POST, "/api/materials", 415, "UNSUPPORTED_MEDIA_TYPE"),
         refused(Method::GET, "/api/materials?limit=0", 422, "VALIDATION_ERROR"),
         refused(Method::GET, "/api/materials?limit=x", 422, "VALIDATION_ERROR"),
@@ -86,9 +115,11 @@ fn table() -> Vec<Refused> {
         refused(Method::POST, "/api/jobs/mat_1/cancel", 404, "JOB_NOT_FOUND"),
         refused(Method::PUT, "/api/uploads/upl_1?token=x", 403, "UPLOAD_URL_INVALID"),
         refused(Method::GET, "/api/jobs/mat_1/events?token=x", 401, "UNAUTHORIZED"),
-        Refused { headers: &[("idempotency-key", ""), ("content-type", "application/json")],
+        Refused {
+            headers: &[("idempotency-key", ""), ("content-type", "application/json")],
             body: Some("{}".into()),
-            ..refused(Method::POST, "/api/plans", 400, "INVALID_IDEMPOTENCY_KEY") },
+            ..refused(Method::POST, "/api/plans", 400, "INVALID_IDEMPOTENCY_KEY")
+        },
     ]
 }
 
@@ -124,11 +155,23 @@ async fn every_wrong_field_is_named() {
     let (status, answer) = service.client().post("/api/plans", &body).await;
 
     assert_eq!(status, 422);
-    let named: Vec<_> = answer["error"]["validation"].as_array().unwrap().iter()
-        .map(|field| field["field"].as_str().unwrap()).collect();
-    assert_eq!(named, [
-        "goal", "materialIds[1]", "materialIds[2]", "timezone", "targetDueDate", "sessionsPerWeek",
-    ]);
+    let named: Vec<_> = answer["error"]["validation"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|field| field["field"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        named,
+        [
+            "goal",
+            "materialIds[1]",
+            "materialIds[2]",
+            "timezone",
+            "targetDueDate",
+            "sessionsPerWeek",
+        ]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -155,7 +198,8 @@ async fn requests_from_other_sites_are_refused_on_both_listeners() {
             for (name, value) in vector {
                 request = request.header(*name, *value);
             }
-            let response = request.header("content-type", "text/plain").body("x").send().await.unwrap();
+            let response =
+                request.header("content-type", "text/plain").body("x").send().await.unwrap();
 
             assert_eq!(response.status(), 403, "{path} {vector:?}");
             let body: Value = response.json().await.unwrap();

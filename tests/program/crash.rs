@@ -40,8 +40,8 @@ async fn every_acknowledged_request_ends_once_after_kills() {
 async fn kill_in_the_middle(options: &Options, round: u64, random: &mut rand::rngs::StdRng) {
     let redis = crate::support::RedisServer::start().await;
     let options = match (&options.redis_url, &redis) {
-        (Some(_), Some(redis)) => Options { redis_url: Some(redis.url()), ..Options::default() },
-        _ => Options::default(),
+        (Some(_), Some(redis)) => Options { redis_url: Some(redis.url()), ..short_locks() },
+        _ => short_locks(),
     };
     let service = Service::start(&options).await;
     let client = service.client();
@@ -71,6 +71,16 @@ async fn kill_in_the_middle(options: &Options, round: u64, random: &mut rand::rn
     assert_eq!(all(&client, "/api/materials").await.len(), materials.len());
     let bundles = files(&service.data().join("objects"));
     assert_eq!(bundles.len(), 2 * materials.len(), "one source and one bundle each: {bundles:?}");
+}
+
+/// Locks of dead workers run out soon, so that thirty rounds take minutes and not an hour.
+fn short_locks() -> Options {
+    let settings = vec![
+        ("OXHERD_WORKER__LOCK_SECONDS", "3".to_owned()),
+        ("OXHERD_WORKER__RENEW_SECONDS", "1".to_owned()),
+        ("OXHERD_WORKER__STALLED_SECONDS", "1".to_owned()),
+    ];
+    Options { settings, ..Options::default() }
 }
 
 async fn all(client: &Client, path: &str) -> Vec<Value> {
