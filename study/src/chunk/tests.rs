@@ -134,6 +134,21 @@ fn long_paragraphs_split_between_sentences_and_code_between_lines() {
 }
 
 #[test]
+fn a_hostile_document_takes_no_time() {
+    let one_word = paragraph(&"x".repeat(8_000_000));
+    let alike = "a".repeat(150);
+    let headings = (0..3000).map(|place| heading(2, &format!("{alike}{}", "b".repeat(place % 40))));
+    let blocks = headings.flat_map(|heading| [heading, paragraph(&alike.repeat(20))]);
+    let document = document([one_word].into_iter().chain(blocks).collect());
+
+    let started = std::time::Instant::now();
+    let chunked = chunk_document(&document);
+
+    assert!(chunked.chunks.len() > 6000);
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+}
+
+#[test]
 fn pages_follow_the_blocks() {
     let on = |page, text: &str| Block { page: Some(page), ..paragraph(text) };
     let chunked = chunk_document(&document(vec![on(3, "a"), paragraph("b"), on(4, "c")]));
@@ -188,7 +203,8 @@ proptest! {
         // A heading's text is unlike any other, so that it is known whether it was kept.
         for (place, block) in blocks.iter_mut().enumerate() {
             if matches!(block.kind, BlockKind::Heading { .. }) {
-                block.text = format!("H{place}: {}", block.text);
+                let letter = char::from_u32(0x0430 + place as u32).unwrap();
+                block.text = format!("{letter}{letter}{letter}: {}", block.text);
             }
         }
         let document = document(blocks);

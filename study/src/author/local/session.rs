@@ -104,7 +104,7 @@ impl<'a> Writer<'a> {
         let terms = self.terms(range);
         let topics = self.topics(range, &terms);
         let names: Vec<String> = topics.iter().map(|topic| topic.text.clone()).collect();
-        let title = wording::joined(self.language, &names);
+        let title = wording::joined(&names);
         let topics = self.inner(range).filter(|_| names.len() == 1).unwrap_or(topics);
         let first = (range.start - self.module.chunk_range.start) as usize;
         let last = (range.end - self.module.chunk_range.start) as usize;
@@ -230,10 +230,16 @@ fn largest(mut topics: Vec<Topic>, most: usize) -> Vec<String> {
 
 /// Returns the commands that chunks show after a prompt, the most used first, at most three.
 fn commands(chunks: &[Chunk]) -> Vec<String> {
-    let trivial = ["cat", "cd", "do", "echo", "exit", "export", "for", "if", "ls", "pwd", "su"];
+    let trivial = [
+        "cat", "cd", "clear", "command", "do", "done", "echo", "else", "exit", "export", "false",
+        "fi", "for", "if", "less", "ls", "more", "pwd", "set", "su", "test", "then", "time",
+        "true", "type", "unset", "while",
+    ];
     let mut counts: Vec<(String, usize)> = Vec::new();
     let lines = chunks.iter().flat_map(|chunk| chunk.text.lines());
-    for command in lines.filter_map(effort::command).filter(|name| !trivial.contains(name)) {
+    for command in
+        lines.filter_map(effort::command).filter(|name| !trivial.contains(name) && name.len() < 20)
+    {
         match counts.iter_mut().find(|(known, _)| known == command) {
             Some((_, count)) => *count += 1,
             None => counts.push((command.to_owned(), 1)),

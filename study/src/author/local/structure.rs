@@ -6,10 +6,10 @@ use super::interest::{Echo, Interest};
 use super::part::{Cutter, Part};
 use super::{effort, omission, session, wording};
 use crate::author::{Brief, BriefMaterial, ModuleAnswer, Omission, StructureAnswer, validation};
-use crate::keyword::Vocabulary;
 use crate::language::Language;
 use crate::outline::ChunkRange;
 use crate::requirements::Wishes;
+use crate::summary::summarize;
 
 /// Material of so many sessions is large: parts of it that have nothing to do with the goal become
 /// optional.
@@ -213,7 +213,7 @@ fn pieces(range: ChunkRange, minutes: &[f32]) -> Vec<ChunkRange> {
     ranges
 }
 
-/// Says what a module holds: its sub-headings, or its key phrases when it has none.
+/// Says what a module holds: its sub-headings, or a sentence of it when it has none.
 fn description(sketch: &Sketch<'_>, part: &Part, range: ChunkRange) -> String {
     let bundle = &sketch.material.bundle;
     if part.boilerplate {
@@ -236,13 +236,11 @@ fn description(sketch: &Sketch<'_>, part: &Part, range: ChunkRange) -> String {
             topics.push(topic);
         }
     }
-    if topics.is_empty() {
-        let texts = &bundle.chunks[range.start as usize..=range.end as usize];
-        let texts: Vec<&str> = texts.iter().map(|chunk| chunk.text.as_str()).collect();
-        let phrases = Vocabulary::of(&texts).keyphrases(0..texts.len(), 5);
-        topics = phrases.iter().map(|phrase| wording::plain(phrase, 60)).collect();
+    let own = own.map(|own| wording::plain(wording::without_number(&own.title), 80));
+    if topics.iter().all(|topic| Some(topic) == own.as_ref()) {
+        let chunks = &bundle.chunks[range.start as usize..=range.end as usize];
+        return wording::plain(&summarize(chunks), validation::DESCRIPTION_MAX);
     }
-    topics.retain(|topic| !topic.is_empty());
     wording::covers(bundle.language, &topics, validation::DESCRIPTION_MAX)
 }
 
@@ -287,7 +285,7 @@ fn is_unrelated(sketch: &Sketch<'_>, interest: &Interest, module: &ModuleAnswer)
 fn title(brief: &Brief) -> String {
     let goal = wording::plain(&wording::wanted(&brief.goal), validation::TITLE_MAX);
     let material = match brief.materials.as_slice() {
-        [only] => wording::plain(&only.title, 60),
+        [only] => wording::plain(wording::without_extension(&only.title), 60),
         _ => String::new(),
     };
     let both = format!("{goal}: {material}");
@@ -303,8 +301,11 @@ fn title(brief: &Brief) -> String {
 
 /// Says how large the plan is, from what it is made and what it stresses.
 fn summary(brief: &Brief, modules: &[ModuleAnswer]) -> String {
-    let materials: Vec<String> =
-        brief.materials.iter().map(|material| wording::plain(&material.title, 60)).collect();
+    let materials: Vec<String> = brief
+        .materials
+        .iter()
+        .map(|m| wording::plain(wording::without_extension(&m.title), 60))
+        .collect();
     let sessions = modules.iter().map(|module| module.session_count).sum();
     let stressed: Vec<String> = modules
         .iter()

@@ -174,13 +174,17 @@ proptest! {
         lengths in proptest::collection::vec(1_usize..1500, 1..60),
         depths in proptest::collection::vec(0_u8..4, 0..40),
         goal in ".{1,60}",
-        wish in proptest::option::of("(skip|without|focus on) heading [0-9]{1,2}"),
+        wish in proptest::option::of("(skip|without|focus on) heading [0-9]{1,2}|.{0,40} 제외"),
+        title in ".{0,130}",
     ) {
         let chunks: Vec<Chunk> = (0..).zip(&lengths)
             .map(|(index, length)| chunk(index, &"word ".repeat(*length)))
             .collect();
-        let outline = outline(&depths, chunks.len() as u32);
-        let materials = vec![material("A book", chunks, outline), book("B", &["Disks"])];
+        let mut outline = outline(&depths, chunks.len() as u32);
+        if let Some(root) = outline.first_mut() {
+            root.title.clone_from(&title);
+        }
+        let materials = vec![material(&title, chunks, outline), book("B", &["Disks"])];
         let brief = brief_of(&goal, wish.as_deref(), materials);
         assert_valid(&brief, &structure(&brief));
     }

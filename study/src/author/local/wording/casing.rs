@@ -41,8 +41,15 @@ impl Casing {
         let is_known = rest().any(|word| is_capitalised(word) && self.is_common(word));
         let is_title_case = capitals * 2 >= rest().count() && (is_known || capitals > 2);
         let written = words.iter().enumerate().map(|(place, word)| {
-            let lowers = (place == 0 || is_title_case || is_small(word)) && is_capitalised(word);
-            if lowers && !self.is_name(word) {
+            let is_common = is_small(word) || self.is_common(word);
+            let lowers = match place {
+                0 => is_common,
+                _ => {
+                    is_common && (is_title_case || is_small(word))
+                        || is_title_case && !self.is_name(word)
+                }
+            };
+            if lowers && is_capitalised(word) {
                 word.to_ascii_lowercase()
             } else {
                 (*word).to_owned()
@@ -67,7 +74,7 @@ fn is_capitalised(word: &str) -> bool {
     let mut letters = word.chars();
     letters.next().is_some_and(|first| first.is_ascii_uppercase())
         && letters.next().is_none_or(|c| c.is_lowercase())
-        && letters.all(|c| !c.is_uppercase() && !c.is_ascii_digit())
+        && letters.all(|c| c.is_lowercase() || ",.:;!?)'".contains(c))
 }
 
 fn is_small(word: &str) -> bool {
@@ -98,6 +105,7 @@ mod tests {
         assert_eq!(casing.inside("Debian Mirror Setup"), "Debian mirror setup");
         assert_eq!(casing.inside("Using mirrors with Example"), "using mirrors with Example");
         assert_eq!(casing.inside("Debian"), "Debian");
+        assert_eq!(casing.inside("Unix-like Makefile.in"), "Unix-like Makefile.in");
         assert_eq!(casing.inside("LVM and the PDF"), "LVM and the PDF");
     }
 }
