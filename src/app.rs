@@ -65,7 +65,7 @@ impl App {
         let sandbox = parser.sandbox_state().await.unwrap_or_else(|error| error.to_string());
         let ports = Ports {
             catalog,
-            objects: LocalObjects::open(&config.data_dir.join("objects")).await?,
+            objects: LocalObjects::open(&config.data_dir).await?,
             parser,
             embedder: Arc::new(HashedEmbedder),
             index: Arc::new(TantivyIndex::default()),

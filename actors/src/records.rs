@@ -32,6 +32,8 @@ use shards::Shards;
 
 /// The most records that are saved in one call.
 const SAVED_AT_ONCE: usize = 256;
+/// How long an accepted request waits for its record to be saved; memory has it anyhow.
+const SAVED_WITHIN: std::time::Duration = std::time::Duration::from_millis(300);
 
 /// The records of recent jobs; cheap to clone.
 #[derive(Clone)]
@@ -99,16 +101,28 @@ impl Records {
         }
     }
 
-    /// Notes accepted runs, and saves them before it returns if the store answers.
+    /// Notes accepted runs, and saves them before it returns if the store answers at once.
     ///
     /// A run of a generation that is known already changes nothing.
     pub async fn accepted(&self, runs: &[AcceptedRun]) {
-        let fresh = runs.iter().filter(|run| self.begin(run)).count();
-        if fresh > 0
-            && let Err(error) = self.save().await
-        {
-            tracing::warn!("records of accepted runs are kept in memory for now: {error}");
+        if runs.iter().filter(|run| self.begin(run)).count() == 0 {
+            return;
         }
+        let records = self.clone();
+        // A task of its own: given up half-way, the save would lose what it has in hand.
+        let save = tokio::spawn(async move { records.save().await });
+        let why = match tokio::time::timeout(SAVED_WITHIN, save).await {
+            Ok(Ok(Ok(()))) => return,
+            Ok(Ok(Err(error))) => error.to_string(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {SAVED_WITHIN:?}"),
+        };
+        tracing::warn!("records of accepted runs are kept in memory for now: {why}");
+    }
+
+    /// Lets every record of a living job be read from the stores again before it is believed.
+    pub(crate) fn distrust(&self) {
+        self.inner.queues.keys().for_each(|queue| self.inner.shards.mark_stale(queue));
     }
 
     fn begin(&self, run: &AcceptedRun) -> bool {
@@ -143,6 +157,10 @@ impl Records {
             let generation = job.job.generation();
             if entry.record.as_ref().is_none_or(|record| record.generation < generation) {
                 let owner = lookup::owner_of(&job.job.data)?;
+                // Data is what a producer says: it never makes a job someone else's.
+                if entry.record.as_ref().is_some_and(|old| old.owner != owner) {
+                    return None;
+                }
                 let mut record = change::record_of(queue, &owner, &job.job);
                 if let Some(old) = &entry.record {
                     record.version = record.version.max(old.version.next());

@@ -27,11 +27,13 @@ mod log_rows;
 mod machine;
 mod opening;
 mod operation;
+mod preparing;
 mod producing;
 mod queue_handle;
 mod queue_state;
 mod reader;
 mod recovery;
+mod request;
 mod shared;
 mod slots;
 mod status;
@@ -60,8 +62,9 @@ use self::opening::Opened;
 use self::operation::{Operation, Outcome, Stamped};
 use self::queue_handle::{QueueHandle, unexpected};
 use self::reader::Reader;
+use self::request::Request;
 use self::shared::Shared;
-use self::writer::{Request, Writer};
+use self::writer::Writer;
 
 pub use self::shared::EmbeddedCounters;
 

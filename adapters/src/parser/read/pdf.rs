@@ -117,3 +117,6 @@ fn glyphs_of<'a>(
     interpret_page(page, &mut context, &mut collector);
     collector.finish()
 }
+
+#[cfg(test)]
+mod tests;

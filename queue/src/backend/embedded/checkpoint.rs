@@ -5,19 +5,20 @@
 //! journal after that is kept. Then what is no longer needed is deleted, in steps as well.
 //! Never changes the logical state.
 
-use std::sync::{Arc, Mutex};
+mod cleaning;
+mod writing;
+
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::encoding::Encode as _;
-use super::ended_jobs::{EndedKey, Graves};
-use super::job_body::Record;
+use super::ended_jobs::Graves;
 use super::machine::Machine;
-use super::operation::QueueNumber;
 use super::shared::locked;
-use super::slots::NewPayload;
-use super::tables::{self, FinishedRow};
+
+use self::cleaning::Cleaning;
+use self::writing::Writing;
 
 /// How often and in how large steps checkpoints are made.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +46,9 @@ impl Pace {
     };
 }
 
+/// How much of the journal is deleted between two looks at the time.
+const TRIMMED_BYTES: u64 = 64 * 1024;
+
 #[derive(Debug)]
 pub(super) struct Checkpoint {
     pace: Pace,
@@ -63,34 +67,6 @@ enum Phase {
     Idle,
     Writing(Writing),
     Cleaning(Cleaning),
-}
-
-#[derive(Debug)]
-struct Writing {
-    number: u64,
-    /// The checkpoint that counts until then; parts of snapshots of any other are garbage.
-    previous: Option<u64>,
-    head: Vec<u8>,
-    records: std::vec::IntoIter<(QueueNumber, Arc<Record>)>,
-    graves: Vec<Graves>,
-    /// Inputs taken from the machine and not yet written.
-    payloads: Vec<(QueueNumber, NewPayload)>,
-    /// Inputs written in the transaction that is open.
-    written: Vec<(QueueNumber, NewPayload)>,
-    snapshot_bytes: u64,
-    /// Whether the open transaction makes the checkpoint count.
-    complete: bool,
-    pace: Pace,
-}
-
-#[derive(Debug)]
-struct Cleaning {
-    number: u64,
-    graves: Graves,
-    /// Graves whose rows the open transaction deletes.
-    emptied: Graves,
-    /// Whether the open transaction found nothing more to delete.
-    complete: bool,
 }
 
 impl Checkpoint {
@@ -126,11 +102,14 @@ impl Checkpoint {
         machine.encode_head(&mut head);
         let (mut records, mut graves) = (Vec::new(), Vec::new());
         for (queue_number, queue) in machine.queues_mut() {
+            queue.trim_memory();
             queue.live.begin_capture();
             let (ended, rows) = queue.ended.freeze();
             records.extend(ended.into_iter().map(|record| (queue_number, record)));
             graves.push(rows);
         }
+        let rows = number.saturating_sub(self.number).max(1);
+        let journal_rows = (TRIMMED_BYTES * rows / self.journal_bytes.max(1)).clamp(1, 64);
         self.journal_bytes = 0;
         self.phase = Phase::Writing(Writing {
             number,
@@ -141,6 +120,7 @@ impl Checkpoint {
             payloads: Vec::new(),
             written: Vec::new(),
             snapshot_bytes: 0,
+            journal_rows,
             complete: false,
             pace: self.pace,
         });
@@ -209,13 +189,15 @@ impl Checkpoint {
         let Phase::Writing(writing) = std::mem::replace(&mut self.phase, Phase::Idle) else {
             return;
         };
-        locked(machine).queues_mut().for_each(|(_, queue)| queue.ended.thaw());
+        let thawed = locked(machine).queues_mut().map(|(_, queue)| queue.ended.thaw()).collect();
         self.snapshot_bytes = writing.snapshot_bytes;
         self.number = writing.number;
         let mut graves = Graves::default();
         writing.graves.into_iter().for_each(|rows| graves.append(rows));
         self.phase = Phase::Cleaning(Cleaning {
             number: writing.number,
+            journal_rows: writing.journal_rows,
+            thawed,
             graves,
             emptied: Graves::default(),
             complete: false,
@@ -241,116 +223,5 @@ impl Checkpoint {
         }
         // The next try is due as soon as the pause is over.
         self.journal_bytes += self.pace.journal_bytes.max(self.snapshot_bytes);
-    }
-}
-
-impl Writing {
-    fn step(
-        &mut self,
-        transaction: &Connection,
-        machine: &Mutex<Machine>,
-        until: Instant,
-    ) -> rusqlite::Result<()> {
-        while self.delete_garbage(transaction)?
-            || self.write_records(transaction)?
-            || self.write_payloads(transaction)?
-            || self.write_jobs(transaction, machine)?
-        {
-            if Instant::now() >= until {
-                return Ok(());
-            }
-        }
-        tables::put_snapshot(transaction, self.number, None, &self.head)?;
-        tables::set_meta(transaction, "checkpoint", self.number.cast_signed())?;
-        self.complete = true;
-        Ok(())
-    }
-
-    /// Deletes what a checkpoint that failed left behind, lest it be taken for a part of this.
-    fn delete_garbage(&mut self, transaction: &Connection) -> rusqlite::Result<bool> {
-        let Some(previous) = self.previous else { return Ok(false) };
-        let some = tables::trim_snapshots(transaction, previous, 4)?;
-        if !some {
-            self.previous = None;
-        }
-        Ok(some)
-    }
-
-    fn write_records(&mut self, transaction: &Connection) -> rusqlite::Result<bool> {
-        let some = self.records.len() > 0;
-        let mut body = Vec::new();
-        for (queue, record) in self.records.by_ref().take(self.pace.rows) {
-            body.clear();
-            record.encode(&mut body);
-            let key = EndedKey {
-                state: record.state,
-                finished_ms: record.finished_ms,
-                serial: record.body.serial,
-                log: record.body.log,
-                has_log: true,
-            };
-            let id = record.body.id.as_str();
-            let row = FinishedRow { key, queue, id, number: record.number };
-            tables::put_finished(transaction, &row, &body)?;
-        }
-        Ok(some)
-    }
-
-    fn write_payloads(&mut self, transaction: &Connection) -> rusqlite::Result<bool> {
-        let some = !self.payloads.is_empty();
-        for _ in 0..self.pace.rows {
-            // One that cannot be written stays, to be given back.
-            let Some((_, payload)) = self.payloads.last() else { break };
-            tables::put_payload(transaction, payload.serial, payload.data.as_str())?;
-            self.written.extend(self.payloads.pop());
-        }
-        Ok(some)
-    }
-
-    fn write_jobs(
-        &mut self,
-        transaction: &Connection,
-        machine: &Mutex<Machine>,
-    ) -> rusqlite::Result<bool> {
-        let mut machine = locked(machine);
-        let part = machine.queues_mut().find_map(|(number, queue)| {
-            let part = queue.live.capture_part(self.pace.jobs);
-            let payloads = queue.live.take_payloads();
-            self.payloads.extend(payloads.into_iter().map(|payload| (number, payload)));
-            Some((number, part?))
-        });
-        drop(machine);
-        if let Some((number, part)) = &part {
-            self.snapshot_bytes += part.len() as u64;
-            tables::put_snapshot(transaction, self.number, Some(*number), part)?;
-        }
-        Ok(part.is_some() || !self.payloads.is_empty())
-    }
-}
-
-impl Cleaning {
-    fn step(&mut self, transaction: &Connection, until: Instant) -> rusqlite::Result<()> {
-        while self.delete_rows(transaction)?
-            || tables::trim_journal(transaction, self.number, 4)?
-            || tables::trim_snapshots(transaction, self.number, 4)?
-        {
-            if Instant::now() >= until {
-                return Ok(());
-            }
-        }
-        self.complete = true;
-        Ok(())
-    }
-
-    fn delete_rows(&mut self, transaction: &Connection) -> rusqlite::Result<bool> {
-        if let Some(serial) = self.graves.jobs.pop() {
-            self.emptied.jobs.push(serial);
-            return tables::delete_job(transaction, serial).map(|()| true);
-        }
-        if let Some(log) = self.graves.logs.pop() {
-            self.emptied.logs.push(log);
-            return super::log_rows::delete(transaction, log).map(|()| true);
-        }
-        Ok(false)
     }
 }

@@ -14,8 +14,9 @@ use crate::error::{QueueError, Result};
 
 use super::operation::{Operation, Outcome, QueueNumber, Stamped};
 use super::reader::Reader;
+use super::request::{LogRow, Request, Write};
 use super::shared::{Shared, locked};
-use super::writer::{LogRow, Request, Write, Writer, closed};
+use super::writer::{Writer, closed};
 
 /// The most requests that wait for the writer; more callers wait for room.
 const REQUESTS_MAX: usize = 4096;

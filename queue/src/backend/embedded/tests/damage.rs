@@ -1,6 +1,7 @@
 //! A second process, a cut or changed file, and jobs that take their process down.
 
 use std::os::unix::fs::FileExt as _;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use crate::backend::{Consume as _, Produce as _, Store as _};
@@ -153,4 +154,56 @@ async fn a_store_in_memory_needs_no_thread() {
 
     assert_eq!(queue.claim(&claim(1)).await.unwrap().jobs.len(), 1);
     assert_eq!(status.get(&[id("a")]).await.unwrap(), [None]);
+}
+
+/// A small disk; `None` where this process may not make one.
+fn small_disk() -> Option<SmallDisk> {
+    let folder = tempfile::tempdir().unwrap();
+    let mount = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=12m", "tmpfs"])
+        .arg(folder.path())
+        .stderr(Stdio::null())
+        .status();
+    if !mount.is_ok_and(|status| status.success()) {
+        println!("SKIPPED: only root can make a small disk");
+        return None;
+    }
+    Some(SmallDisk(folder))
+}
+
+struct SmallDisk(tempfile::TempDir);
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+#[tokio::test]
+async fn a_store_on_a_full_disk_goes_on_when_there_is_room() {
+    let Some(disk) = small_disk() else { return };
+    let folder = disk.0.path().join("data");
+    std::fs::create_dir(&folder).unwrap();
+    let other = disk.0.path().join("other");
+    std::fs::write(&other, vec![1; 4 * 1024 * 1024]).unwrap();
+    let store = EmbeddedStore::open(&folder, TestClock::new()).unwrap();
+    let queue = store.queue("q").await.unwrap();
+
+    let mut kept = 0;
+    let refused = loop {
+        match queue.add(vec![job(&"x".repeat(2000)); 50]).await {
+            Ok(_) => kept += 50,
+            Err(error) => break error,
+        }
+    };
+
+    assert!(matches!(refused, QueueError::Refused { .. }), "{refused}");
+    assert_eq!(queue.counts().await.unwrap()["waiting"], kept, "what is refused is not there");
+    queue.is_paused().await.unwrap();
+    std::fs::remove_file(&other).unwrap();
+    queue.add(vec![job("a")]).await.unwrap();
+    store.close().await;
+    let store = EmbeddedStore::open(&folder, TestClock::new()).unwrap();
+    let queue = store.queue("q").await.unwrap();
+    assert_eq!(queue.counts().await.unwrap()["waiting"], kept + 1);
 }
