@@ -76,7 +76,7 @@ fn both_stores_do_the_same_for_any_sequence() {
     let seed = rand::random::<u64>();
     println!("seed {seed}");
     let config = Config {
-        cases: 60,
+        cases: 40,
         failure_persistence: None,
         max_shrink_iters: 400,
         rng_seed: RngSeed::Fixed(seed),

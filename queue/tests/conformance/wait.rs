@@ -19,6 +19,7 @@ on_both_stores!(
     a_job_handed_back_ends_the_wait,
     a_retried_job_ends_the_wait,
     a_wait_for_nothing_ends_in_time,
+    a_paused_queue_lets_its_workers_sleep,
     a_dropped_wait_takes_no_news_along,
     a_bulk_wakes_many_workers,
 );
@@ -109,10 +110,24 @@ async fn a_retried_job_ends_the_wait(world: World) {
 }
 
 async fn a_wait_for_nothing_ends_in_time(world: World) {
+    assert_sleeps(&world).await;
+}
+
+async fn a_paused_queue_lets_its_workers_sleep(world: World) {
+    world.add("a").await;
+    world.add_with("a", JobOptions::bare().delayed(Duration::from_millis(50))).await;
+    world.queue.pause().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(80)).await;
+    assert_sleeps(&world).await;
+}
+
+/// Checks that an idle worker's rounds of claim and wait are few: wake-ups may be spurious, but
+/// they must not keep a worker busy.
+async fn assert_sleeps(world: &World) {
     let start = Instant::now();
-    // Wake-ups may be spurious: what counts is that they end and that there are few.
     let mut rounds = 0;
     while start.elapsed() < Duration::from_millis(300) {
+        assert!(world.claim_all(1).await.jobs.is_empty());
         let wait = world.queue.wait(Duration::from_millis(100));
         tokio::time::timeout(Duration::from_secs(5), wait).await.unwrap().unwrap();
         rounds += 1;

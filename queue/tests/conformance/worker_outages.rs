@@ -74,14 +74,21 @@ async fn a_job_that_saw_two_deaths_runs_alone(world: World) {
 }
 
 async fn a_shutdown_lets_jobs_end_within_the_grace(world: World) {
-    let handlers = Handlers::new().with_fn("a", |_: Payloadless, _| async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        Ok(())
+    let started = Arc::new(AtomicUsize::new(0));
+    let handlers = Handlers::new().with_fn("a", {
+        let started = Arc::clone(&started);
+        move |_: Payloadless, _| {
+            started.fetch_add(1, Ordering::SeqCst);
+            async {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                Ok(())
+            }
+        }
     });
     world.queue.add((0..6).map(|_| job("a")).collect()).await.unwrap();
     let options = WorkerOptions { grace: SOON, ..quick(2) };
     let worker = Running::start(&world, options, handlers);
-    until("two run", async || world.queue.counts().await.unwrap()["active"] == 2).await;
+    until("two run", async || started.load(Ordering::SeqCst) == 2).await;
 
     worker.stop().await;
 
