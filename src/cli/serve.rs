@@ -55,7 +55,7 @@ fn tell(app: &App, config: &Config) {
     println!();
     println!("  Queues       {queues}");
     println!("  Data         {}", config.data_dir.display());
-    println!("  Documents    {}", app.sandbox);
+    println!("  Sandbox      {}", app.sandbox);
     println!();
     println!("  Stop with Ctrl-C; running jobs get {} s to end.", config.shutdown.grace_seconds);
     println!();
