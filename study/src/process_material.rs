@@ -131,7 +131,7 @@ impl Processing<'_> {
             chunks,
             outline,
             language,
-            document_title: document.title,
+            document_title: document.own_title().map(str::to_owned),
             summary,
             page_count: document.page_count,
             embedding_model: self.ports.embedder.model().to_owned(),

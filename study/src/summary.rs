@@ -28,6 +28,7 @@ const BOILERPLATE: &[&str] = &[
     "all rights reserved",
     "isbn",
     "license",
+    "warrant",
     "acknowledg",
     "contributors",
     "저작권",
@@ -122,12 +123,14 @@ fn is_prose(sentence: &str) -> bool {
         .chars()
         .filter(|c| !c.is_alphabetic() && !c.is_whitespace() && !matches!(c, ',' | '\'' | '’'))
         .count();
+    let capitals = sentence.chars().filter(|c| c.is_uppercase()).count();
     let begins = sentence.starts_with(|c: char| c.is_alphabetic() && !c.is_lowercase());
     SENTENCE_LENGTH.contains(&length)
         && begins
         && !is_boilerplate(sentence)
         && sentence.ends_with(['.', '!', '。', '"', '”', ')'])
         && odd * 8 <= length
+        && capitals * 4 <= length
 }
 
 fn is_boilerplate(text: &str) -> bool {

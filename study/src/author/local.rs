@@ -8,7 +8,7 @@ mod cut;
 mod effort;
 mod heading;
 mod interest;
-mod omission;
+mod named_part;
 mod part;
 mod session;
 mod structure;

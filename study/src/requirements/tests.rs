@@ -1,3 +1,5 @@
+//! What is read from wishes.
+
 use jiff::civil::Weekday;
 
 use super::{StudyDays, Wishes};
@@ -128,3 +130,16 @@ fn what_is_not_understood_is_named() {
     assert_eq!(wishes.unread, ["I am a beginner"]);
     assert_eq!(letters(wishes.days), "MTWHF");
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_read_without_a_panic(text in ".{0,80}", words in WISH_WORDS) {
+        let _ = Wishes::read(&text);
+        let wishes = Wishes::read(&words);
+        proptest::prop_assert!(wishes.days.count() >= 1);
+    }
+}
+
+/// Sentences of the words that the rules know, in any order.
+const WISH_WORDS: &str = "((no|not|only|on|weekends|Mondays|주말|월요일은|화,|목만|제외|빼고|skip|focus on|\
+    3장|appendix|위주로|,|\\.|;|é|가) ?){0,12}";

@@ -4,12 +4,12 @@ use super::boilerplate::is_boilerplate;
 use super::heading::{Heading, headings};
 use super::interest::{Echo, Interest};
 use super::part::{Cutter, Part};
-use super::{effort, omission, session, wording};
+use super::{effort, named_part, session, wording};
 use crate::author::{Brief, BriefMaterial, ModuleAnswer, Omission, StructureAnswer, validation};
-use crate::keyword::Vocabulary;
 use crate::language::Language;
 use crate::outline::ChunkRange;
 use crate::requirements::Wishes;
+use crate::summary::summarize;
 
 /// Material of so many sessions is large: parts of it that have nothing to do with the goal become
 /// optional.
@@ -24,6 +24,8 @@ struct Sketch<'a> {
     headings: Vec<Heading>,
     echo: Echo,
     omitted: Vec<Omission>,
+    /// The chunks that the learner asks by name to stress.
+    stressed: Vec<ChunkRange>,
     modules: Vec<ModuleAnswer>,
 }
 
@@ -41,15 +43,15 @@ pub(super) fn structure(brief: &Brief) -> StructureAnswer {
             headings: headings(&material.bundle),
             echo: interest.in_chunks(&material.bundle.chunks),
             omitted: Vec::new(),
+            stressed: named_part::stressed(brief, index),
             modules: Vec::new(),
         })
         .collect();
     let mut unmet = wishes.unread;
     for wish in &wishes.omit {
-        if !omit(&mut sketches, wish) {
-            unmet.push(wish.clone());
-        }
+        unmet.extend(omit(&mut sketches, wish));
     }
+    unmet.extend(wishes.stress.iter().filter(|wish| is_unknown(&sketches, wish)).cloned());
     for sketch in &mut sketches {
         sketch.modules = modules(sketch, &interest);
     }
@@ -64,31 +66,45 @@ pub(super) fn structure(brief: &Brief) -> StructureAnswer {
     StructureAnswer { title, summary, modules, omitted, unmet }
 }
 
-/// Leaves out what a wish names; `false` when no material has it, or nothing else would be left.
-fn omit(sketches: &mut [Sketch<'_>], wish: &str) -> bool {
-    let mut found = false;
+/// Leaves out what a wish names; returns the names that no material answers to, and those after
+/// which nothing else would be left.
+fn omit(sketches: &mut [Sketch<'_>], wish: &str) -> Vec<String> {
+    let outlines: Vec<Vec<Heading>> =
+        sketches.iter().map(|sketch| sketch.headings.clone()).collect();
     let mut left: u32 = sketches.iter().map(Sketch::kept).sum();
-    for sketch in sketches.iter_mut() {
-        for range in omission::find(&sketch.headings, sketch.chunk_count(), wish) {
+    let mut unmet = Vec::new();
+    for part in named_part::find(&outlines, wish) {
+        let mut followed = false;
+        for (material_index, chunk_range) in part.found {
+            let sketch = &mut sketches[material_index];
             let overlaps = sketch.omitted.iter().any(|known| {
-                known.chunk_range.start <= range.end && range.start <= known.chunk_range.end
+                known.chunk_range.start <= chunk_range.end
+                    && chunk_range.start <= known.chunk_range.end
             });
-            if overlaps {
-                found = true;
-            } else if range.count() < left {
-                left -= range.count();
+            if !overlaps && chunk_range.count() < left {
+                left -= chunk_range.count();
                 let reason = wording::shorten(wish, 200);
-                sketch.omitted.push(Omission {
-                    material_index: sketch.index,
-                    chunk_range: range,
-                    reason,
-                });
-                found = true;
+                sketch.omitted.push(Omission { material_index, chunk_range, reason });
             }
+            followed |= overlaps
+                || sketch.omitted.last().is_some_and(|last| last.chunk_range == chunk_range);
         }
+        if !followed {
+            unmet.push(part.name);
+        }
+    }
+    for sketch in sketches {
         sketch.omitted.sort_by_key(|omitted| omitted.chunk_range.start);
     }
-    found
+    unmet
+}
+
+/// Tells whether no material speaks of what a wish asks to stress.
+fn is_unknown(sketches: &[Sketch<'_>], wish: &str) -> bool {
+    let interest = Interest::of("", &[wish.to_owned()]);
+    let strength =
+        |sketch: &Sketch<'_>| interest.in_chunks(&sketch.material.bundle.chunks).strength();
+    sketches.iter().all(|sketch| sketch.stressed.is_empty() && strength(sketch) == 0.0)
 }
 
 impl Sketch<'_> {
@@ -99,6 +115,11 @@ impl Sketch<'_> {
     fn kept(&self) -> u32 {
         let omitted: u32 = self.omitted.iter().map(|omitted| omitted.chunk_range.count()).sum();
         self.chunk_count() - omitted
+    }
+
+    fn is_omitted(&self, chunk: u32) -> bool {
+        let holds = |range: ChunkRange| (range.start..=range.end).contains(&chunk);
+        self.omitted.iter().any(|omitted| holds(omitted.chunk_range))
     }
 }
 
@@ -122,12 +143,12 @@ fn modules(sketch: &Sketch<'_>, interest: &Interest) -> Vec<ModuleAnswer> {
     let boilerplate =
         sketch.headings.iter().map(|heading| is_boilerplate(&heading.title)).collect();
     let parts = Cutter::new(&sketch.headings, &minutes, boilerplate).parts();
-    let parts: Vec<Part> = parts.iter().flat_map(|part| kept(part, &sketch.omitted)).collect();
+    let parts: Vec<Part> = parts.iter().flat_map(|part| kept(sketch, part)).collect();
     let mut modules: Vec<ModuleAnswer> =
         parts.iter().flat_map(|part| answers(sketch, part, &minutes)).collect();
     weigh(sketch, &mut modules);
     for module in &mut modules {
-        let ranges = session::ranges(bundle, &sketch.headings, module);
+        let ranges = session::ranges(bundle, &sketch.headings, module, &sketch.stressed);
         module.session_count = u32::try_from(ranges.len()).unwrap_or(u32::MAX);
     }
     let sessions: u32 = modules.iter().map(|module| module.session_count).sum();
@@ -139,14 +160,20 @@ fn modules(sketch: &Sketch<'_>, interest: &Interest) -> Vec<ModuleAnswer> {
     modules
 }
 
-/// Returns what is left of a part.
-fn kept(part: &Part, omitted: &[Omission]) -> Vec<Part> {
+/// Returns what is left of a part, each piece under a heading that is left too.
+fn kept(sketch: &Sketch<'_>, part: &Part) -> Vec<Part> {
     let mut kept = Vec::new();
     let mut start = part.range.start;
     let mut keep = |start: u32, end: u32| {
-        kept.push(part.within(ChunkRange { start, end }));
+        let title = part.heading.map(|heading| &sketch.headings[heading]);
+        let begins = |heading: &Heading| (start..=end).contains(&heading.start);
+        let heading = match title.is_some_and(|title| !sketch.is_omitted(title.start)) {
+            true => part.heading,
+            false => sketch.headings.iter().position(begins).or(part.heading),
+        };
+        kept.push(part.within(ChunkRange { start, end }, heading));
     };
-    for omission in omitted {
+    for omission in &sketch.omitted {
         let ChunkRange { start: from, end: to } = omission.chunk_range;
         if to < start || from > part.range.end {
             continue;
@@ -213,7 +240,7 @@ fn pieces(range: ChunkRange, minutes: &[f32]) -> Vec<ChunkRange> {
     ranges
 }
 
-/// Says what a module holds: its sub-headings, or its key phrases when it has none.
+/// Says what a module holds: its sub-headings, or a sentence of it when it has none.
 fn description(sketch: &Sketch<'_>, part: &Part, range: ChunkRange) -> String {
     let bundle = &sketch.material.bundle;
     if part.boilerplate {
@@ -236,13 +263,11 @@ fn description(sketch: &Sketch<'_>, part: &Part, range: ChunkRange) -> String {
             topics.push(topic);
         }
     }
-    if topics.is_empty() {
-        let texts = &bundle.chunks[range.start as usize..=range.end as usize];
-        let texts: Vec<&str> = texts.iter().map(|chunk| chunk.text.as_str()).collect();
-        let phrases = Vocabulary::of(&texts).keyphrases(0..texts.len(), 5);
-        topics = phrases.iter().map(|phrase| wording::plain(phrase, 60)).collect();
+    let own = own.map(|own| wording::plain(wording::without_number(&own.title), 80));
+    if topics.iter().all(|topic| Some(topic) == own.as_ref()) {
+        let chunks = &bundle.chunks[range.start as usize..=range.end as usize];
+        return wording::plain(&summarize(chunks), validation::DESCRIPTION_MAX);
     }
-    topics.retain(|topic| !topic.is_empty());
     wording::covers(bundle.language, &topics, validation::DESCRIPTION_MAX)
 }
 
@@ -266,7 +291,9 @@ fn weigh(sketch: &Sketch<'_>, modules: &mut [ModuleAnswer]) {
     for (module, score) in modules.iter_mut().zip(scores) {
         let is_clear = score > 0.0 && score > mean * 1.6 && score > third;
         let ChunkRange { start, end } = module.chunk_range;
-        module.stressed = is_clear && sketch.echo.is_subject(start as usize..=end as usize);
+        let is_named = sketch.stressed.iter().any(|part| part.start <= end && start <= part.end);
+        module.stressed =
+            is_named || is_clear && sketch.echo.is_subject(start as usize..=end as usize);
     }
 }
 
@@ -287,7 +314,7 @@ fn is_unrelated(sketch: &Sketch<'_>, interest: &Interest, module: &ModuleAnswer)
 fn title(brief: &Brief) -> String {
     let goal = wording::plain(&wording::wanted(&brief.goal), validation::TITLE_MAX);
     let material = match brief.materials.as_slice() {
-        [only] => wording::plain(&only.title, 60),
+        [only] => wording::plain(wording::without_extension(&only.title), 60),
         _ => String::new(),
     };
     let both = format!("{goal}: {material}");
@@ -303,8 +330,11 @@ fn title(brief: &Brief) -> String {
 
 /// Says how large the plan is, from what it is made and what it stresses.
 fn summary(brief: &Brief, modules: &[ModuleAnswer]) -> String {
-    let materials: Vec<String> =
-        brief.materials.iter().map(|material| wording::plain(&material.title, 60)).collect();
+    let materials: Vec<String> = brief
+        .materials
+        .iter()
+        .map(|m| wording::plain(wording::without_extension(&m.title), 60))
+        .collect();
     let sessions = modules.iter().map(|module| module.session_count).sum();
     let stressed: Vec<String> = modules
         .iter()

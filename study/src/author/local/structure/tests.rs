@@ -1,3 +1,5 @@
+//! What the local author makes of a document's structure.
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -100,6 +102,28 @@ fn parts_are_left_out_on_request_only() {
 }
 
 #[test]
+fn a_section_that_is_to_be_stressed_gets_more_time_than_its_neighbours() {
+    let plain = brief_of("Learn it", None, vec![book("Book", &["Disks", "Users"])]);
+    let wish = Some("Focus on users");
+    let stressed = brief_of("Learn it", wish, vec![book("Book", &["Disks", "Users"])]);
+    let counts = |brief: &Brief| -> Vec<u32> {
+        structure(brief).modules.iter().map(|module| module.session_count).collect()
+    };
+    let (plain, stressed) = (counts(&plain), counts(&stressed));
+    assert_eq!(plain[0], stressed[0]);
+    assert!(plain[1] < stressed[1], "{plain:?} {stressed:?}");
+}
+
+#[test]
+fn a_wish_about_nothing_in_the_materials_is_named() {
+    let materials = vec![book("Book", &["Disks", "Users"])];
+    let brief = brief_of("Learn it", Some("Focus on painting. Skip disks and music."), materials);
+    let answer = structure(&brief);
+    assert_eq!(answer.unmet, ["music", "painting"]);
+    assert_eq!(titles(&answer), ["Users"]);
+}
+
+#[test]
 fn a_plan_is_never_left_without_modules() {
     let brief =
         brief_of("Learn it", Some("skip disks, users"), vec![book("B", &["Disks", "Users"])]);
@@ -174,13 +198,17 @@ proptest! {
         lengths in proptest::collection::vec(1_usize..1500, 1..60),
         depths in proptest::collection::vec(0_u8..4, 0..40),
         goal in ".{1,60}",
-        wish in proptest::option::of("(skip|without|focus on) heading [0-9]{1,2}"),
+        wish in proptest::option::of("(skip|without|focus on) heading [0-9]{1,2}|.{0,40} 제외"),
+        title in ".{0,130}",
     ) {
         let chunks: Vec<Chunk> = (0..).zip(&lengths)
             .map(|(index, length)| chunk(index, &"word ".repeat(*length)))
             .collect();
-        let outline = outline(&depths, chunks.len() as u32);
-        let materials = vec![material("A book", chunks, outline), book("B", &["Disks"])];
+        let mut outline = outline(&depths, chunks.len() as u32);
+        if let Some(root) = outline.first_mut() {
+            root.title.clone_from(&title);
+        }
+        let materials = vec![material(&title, chunks, outline), book("B", &["Disks"])];
         let brief = brief_of(&goal, wish.as_deref(), materials);
         assert_valid(&brief, &structure(&brief));
     }

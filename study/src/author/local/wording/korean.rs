@@ -150,7 +150,7 @@ fn ability(subject: &Subject) -> String {
         parts.push((format!("{to}하고"), format!("{to}할")));
     }
     if !explained.is_empty() {
-        let object = with_particle(&and(&explained), Particle::Object);
+        let object = with_particle(&and(&set_apart(explained)), Particle::Object);
         parts.push((format!("{object} 설명하고"), format!("{object} 설명할")));
     }
     parts.extend(done.iter().map(|action| (action.and(), action.able())));
@@ -161,6 +161,19 @@ fn ability(subject: &Subject) -> String {
     let last = parts.pop().map(|(_, able)| able).unwrap_or_default();
     let before: String = parts.iter().map(|(and, _)| format!("{and} ")).collect();
     format!("{before}{last} 수 있다.")
+}
+
+/// Puts topics that are lists themselves into quotes when they stand in a list.
+fn set_apart(topics: Vec<String>) -> Vec<String> {
+    let is_list = |topic: &String| {
+        !topic.starts_with('“')
+            && ["와 ", "과 ", " 및 ", ", "].iter().any(|joint| topic.contains(joint))
+    };
+    if topics.len() < 2 {
+        return topics;
+    }
+    let quote = |topic: String| if is_list(&topic) { format!("“{topic}”") } else { topic };
+    topics.into_iter().map(quote).collect()
 }
 
 /// Puts a heading that is a sentence into quotes, so that a particle can follow it.
