@@ -1,3 +1,5 @@
+//! What is read from wishes.
+
 use jiff::civil::Weekday;
 
 use super::{StudyDays, Wishes};

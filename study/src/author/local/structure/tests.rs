@@ -1,3 +1,5 @@
+//! What the local author makes of a document's structure.
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
