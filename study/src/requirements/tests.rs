@@ -125,6 +125,27 @@ fn parts_are_read_in_korean() {
 }
 
 #[test]
+fn wishes_of_several_kinds_are_read_from_one_sentence() {
+    let check = |text: &str, days: &str, omit: &[&str], stress: &[&str]| {
+        let wishes = Wishes::read(text);
+        assert_eq!(letters(wishes.days), days, "{text}");
+        assert_eq!(wishes.omit, omit, "{text}");
+        assert_eq!(wishes.stress, stress, "{text}");
+    };
+    check(
+        "평일에만, 주당 3회, 부록 B는 제외하고 파티션을 중심으로",
+        "MTWHF",
+        &["부록 B"],
+        &["파티션"],
+    );
+    check("주말에는 쉬엄쉬엄 하고 부록은 빼고 싶어요", "MTWHFSU", &["부록"], &[]);
+    check("주말 제외, 3장, 4장 제외", "MTWHF", &["3장, 4장"], &[]);
+    check("skip the appendix, no weekends", "MTWHF", &["appendix"], &[]);
+    check("skip the index and no weekends", "MTWHF", &["index"], &[]);
+    check("주말과 공휴일은 제외하고 네트워크 위주로", "MTWHF", &[], &["네트워크"]);
+}
+
+#[test]
 fn what_is_not_understood_is_named() {
     let wishes = Wishes::read("I am a beginner. No weekends.");
     assert_eq!(wishes.unread, ["I am a beginner"]);
