@@ -75,7 +75,11 @@ impl JobControl for Control {
         match self.end(&record).await {
             Ok(Cancelled::Ended { version }) => self.tell(job, version),
             Ok(Cancelled::Unknown) => self.tell(job, Position::START),
-            Ok(Cancelled::Requested { .. }) => drop((self.stop_here)(job)),
+            Ok(Cancelled::Requested { version, .. }) => {
+                // Its entity is gone: however the run ends now, this is its last word.
+                self.tell(job, version);
+                (self.stop_here)(job);
+            }
             Ok(Cancelled::AlreadyFinished { .. }) => self.records.lost(job),
             Err(error) => {
                 tracing::warn!(job.id = %job, "job of a deleted entity lives on: {error}")

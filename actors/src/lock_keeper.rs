@@ -11,6 +11,7 @@ use std::time::Duration;
 use oxherd_queue::worker::renew_all;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::mailbox::{Envelope, Mailbox};
 use crate::queue_supervisor::context::QueueContext;
@@ -101,9 +102,11 @@ fn keep_locks(context: Arc<QueueContext>, stopped: oneshot::Receiver<()>) -> std
 async fn renew_for_ever(context: &QueueContext) {
     let options = &context.options;
     loop {
+        let began = Instant::now();
         let pause = match renew_all(&*context.backend, &context.locks, options.lock).await {
             Ok(_) => options.renew_every,
             Err(error) => {
+                context.pulse.failed(began);
                 tracing::warn!("{} locks not renewed: {error}", context.locks.len());
                 RENEWED_AGAIN_AFTER.min(options.renew_every)
             }

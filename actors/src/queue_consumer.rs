@@ -21,10 +21,11 @@ use crate::task::OwnedTask;
 
 /// Round trips under way at a time: while one waits for the disk, the next gathers.
 const TURNS_MAX: usize = 2;
-/// The longest wait for news: under the 10 s after which the consumer counts as not ready.
+/// The most rounds of gathering; each takes a microsecond or so.
+const GATHER_MAX: usize = 64;
+/// The longest wait for news. A claim follows in any case, since a wait proves nothing about the
+/// store: so often that an idle consumer counts as ready, which it does for 10 s.
 const WAIT_MAX: Duration = Duration::from_secs(9);
-/// After so long without a claim one is made anyhow.
-const CLAIM_ANYHOW: Duration = Duration::from_secs(30);
 /// The pauses between claims while the store is away.
 const AWAY_PAUSE: Duration = Duration::from_millis(100);
 const AWAY_PAUSE_MAX: Duration = Duration::from_secs(3);
@@ -37,8 +38,6 @@ pub(crate) enum Message {
     TurnEnded(TurnEnd),
     /// There may be something to claim.
     News,
-    /// Nothing came while it waited.
-    NoNews,
     /// The wait for news failed.
     WaitFailed(QueueError),
 }
@@ -59,7 +58,6 @@ pub(crate) struct State {
     context: Arc<QueueContext>,
     appetite: Appetite,
     news: Option<OwnedTask>,
-    claimed_at: Instant,
     away_pause: Duration,
 }
 
@@ -83,13 +81,7 @@ impl Actor for QueueConsumer {
         context: Self::Arguments,
     ) -> Result<State, ActorProcessingErr> {
         context.consumer.bind(&myself);
-        Ok(State {
-            context,
-            appetite: Appetite::Hungry,
-            news: None,
-            claimed_at: Instant::now(),
-            away_pause: AWAY_PAUSE,
-        })
+        Ok(State { context, appetite: Appetite::Hungry, news: None, away_pause: AWAY_PAUSE })
     }
 
     async fn post_start(
@@ -108,10 +100,9 @@ impl Actor for QueueConsumer {
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         match message.open() {
-            Message::Look => state.context.consumer_nudged.store(false, Ordering::Release),
+            Message::Look => state.gather().await,
             Message::TurnEnded(turn) => state.take_turn(turn),
             Message::News => state.hear_news(),
-            Message::NoNews => state.hear_nothing(),
             Message::WaitFailed(error) => state.store_is_away(&error),
         }
         state.go_on(&myself);
@@ -129,6 +120,21 @@ impl Actor for QueueConsumer {
 }
 
 impl State {
+    /// Lets slots that are about to end do so, for as long as each round brings more: the first
+    /// outcome should not travel alone.
+    async fn gather(&self) {
+        let mut ended = 0;
+        for _ in 0..GATHER_MAX {
+            tokio::task::yield_now().await;
+            let now_ended = self.context.slots.ended();
+            if now_ended == ended {
+                break;
+            }
+            ended = now_ended;
+        }
+        self.context.consumer_nudged.store(false, Ordering::Release);
+    }
+
     /// Starts what can start: a turn if there is a reason for one, a wait if there is nothing.
     fn go_on(&mut self, myself: &ActorRef<Envelope<Message>>) {
         while self.start_turn() {}
@@ -145,16 +151,13 @@ impl State {
         if context.turns.load(Ordering::Acquire) >= TURNS_MAX {
             return false;
         }
-        let has_ended = context.slots.has_ended();
+        let has_ended = context.slots.ended() > 0;
         let is_claiming = context.claims.load(Ordering::Acquire) > 0;
         let is_hungry = self.appetite == Appetite::Hungry && !is_claiming;
         let may_claim = may_claim(has_ended, is_hungry) && !self.must_not_claim();
         let has_reason = has_ended || (may_claim && context.slots.idle() > 0);
         if !has_reason {
             return false;
-        }
-        if may_claim {
-            self.claimed_at = Instant::now();
         }
         turn::start(context, may_claim);
         true
@@ -188,13 +191,6 @@ impl State {
         self.appetite = Appetite::Hungry;
     }
 
-    fn hear_nothing(&mut self) {
-        self.news = None;
-        if self.claimed_at.elapsed() >= CLAIM_ANYHOW {
-            self.appetite = Appetite::Hungry;
-        }
-    }
-
     fn store_is_away(&mut self, error: &QueueError) {
         let queue = &self.context.name;
         tracing::warn!(queue, "claims from {queue} pause: {error}");
@@ -220,13 +216,9 @@ fn wait_for_news(context: &Arc<QueueContext>, myself: &ActorRef<Envelope<Message
     let wait = async move {
         let began = Instant::now();
         match waited.backend.wait(WAIT_MAX).await {
-            Ok(()) => {
-                waited.fetched();
-                // It ends early only when there is something.
-                if began.elapsed() < WAIT_MAX { Message::News } else { Message::NoNews }
-            }
+            Ok(()) => Message::News,
             Err(error) => {
-                waited.pulse.failed(Instant::now());
+                waited.pulse.failed(began);
                 Message::WaitFailed(error)
             }
         }

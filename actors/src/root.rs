@@ -10,34 +10,26 @@
 //! └─ QueueSupervisor  one per queue
 //! ```
 
+mod wiring;
+
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use oxherd_queue::worker::Handlers;
-use oxherd_queue::worker::Stop;
 use oxherd_queue::{Backend, Store};
 use oxherd_study::accept::jobs::{MATERIAL_JOB, MATERIAL_QUEUE, PLAN_JOB, PLAN_QUEUE};
-use tokio::sync::{Mutex, Notify, mpsc};
+use tokio::sync::Notify;
 
-use crate::commit::{Committer, Pressure};
-use crate::control::Control;
+use self::wiring::Wiring;
 use crate::effects::EffectsHub;
 use crate::engine::{Running, open_queues};
-use crate::handles::{Drain, Faults, Intake, IntakeRequest};
-use crate::health::{HealthView, Upkeep};
-use crate::mailbox::Mailbox;
-use crate::parts::{EdgeSpec, Exit, Handles, QueueSpec, StartError, TreeOptions, TreeParts};
+use crate::parts::{Exit, Handles, QueueSpec, StartError, TreeOptions, TreeParts};
 use crate::processors::{EffectsObserver, MaterialProcessor, PlanProcessor, ProcessorParts};
 use crate::pulse::Pulse;
 use crate::queue_supervisor::context::{AloneGate, Process, QueueContext};
 use crate::records::{Records, RecordsParts};
 use crate::reports::Reports;
-use crate::supervisor::ChildSpec;
-use crate::tree::live::Branch;
-use crate::{
-    edge, intake, janitor, queue_supervisor, reconcile, reconciler, relay, status_cache, sweep,
-};
 
 /// How long the last records may take to be saved at the end.
 const LAST_SAVE: Duration = Duration::from_secs(2);
@@ -137,165 +129,5 @@ async fn open_backends(store: &dyn Store) -> Result<HashMap<String, Arc<dyn Back
     Ok(backends)
 }
 
-/// What the children of the root are made of.
-struct Wiring {
-    store: Arc<dyn Store>,
-    ports: oxherd_study::ports::Ports,
-    options: TreeOptions,
-    backends: HashMap<String, Arc<dyn Backend>>,
-    records: Records,
-    outbox: Arc<Notify>,
-    effects: Arc<dyn EffectsObserver>,
-    process: Process,
-    queues: Vec<Arc<QueueContext>>,
-}
-
-impl Wiring {
-    async fn start(self, edge: crate::parts::EdgeFactory) -> Result<Tree, StartError> {
-        let root = Arc::new(OnceLock::<Arc<Branch>>::new());
-        let (upkeep, drain) = (Arc::new(Upkeep::default()), Drain::default());
-        let (intake, requests) = Intake::channel();
-        let handles = Handles {
-            intake,
-            status: Arc::new(self.records.clone()),
-            cancel: Arc::new(self.control()),
-            tree: Arc::new(HealthView {
-                root: Arc::clone(&root),
-                queues: self.queues.clone(),
-                pulse: Arc::clone(&self.process.pulse),
-                upkeep: Arc::clone(&upkeep),
-                drain: drain.clone(),
-            }),
-            faults: self.faults(&root),
-            drain,
-        };
-        let edge = edge(&handles);
-        let ended_elsewhere = Arc::new(Notify::new());
-        let mut children = vec![
-            self.intake(requests),
-            self.status_cache(&ended_elsewhere),
-            self.edge(edge, &handles.drain),
-            self.reconciler(ended_elsewhere, upkeep),
-            self.janitor(),
-        ];
-        children.extend(self.queues.iter().map(|q| queue_supervisor::spec(q).into_child()));
-        let running = Running::start(children, &self.process.clock, &root).await?;
-        let Self { queues, records, options, .. } = self;
-        Ok(Tree { handles, root: running, queues, records, grace: options.grace })
-    }
-
-    fn faults(&self, root: &Arc<OnceLock<Arc<Branch>>>) -> Faults {
-        if !self.options.faults {
-            return Faults::default();
-        }
-        let root = Arc::clone(root);
-        Faults::allowed(Arc::new(move |path| root.get().is_some_and(|root| root.crash_at(path))))
-    }
-
-    fn control(&self) -> Control {
-        let (queues, clock) = (self.queues.clone(), Arc::clone(&self.process.clock));
-        let stop = move |job: &_| queues.iter().any(|queue| queue.locks.stop(job, Stop::Cancelled));
-        Control {
-            catalog: Arc::clone(&self.ports.catalog),
-            queues: self.backends.clone(),
-            records: self.records.clone(),
-            effects: Arc::clone(&self.effects),
-            now_ms: Arc::new(move || clock.now_ms()),
-            stop_here: Arc::new(stop),
-        }
-    }
-
-    fn branch<M: Send + 'static>(&self, kind: &'static str, mailbox: &Arc<Mailbox<M>>) -> Branch {
-        Branch::new(kind, kind, &self.process.clock, mailbox)
-    }
-
-    fn intake(&self, requests: mpsc::Receiver<IntakeRequest>) -> ChildSpec {
-        let (options, pulse) = (&self.options, Arc::clone(&self.process.pulse));
-        let answers = move || pulse.away_for().is_none_or(|away| away < intake::SILENT_MAX);
-        let committer = Committer {
-            catalog: Arc::clone(&self.ports.catalog),
-            records: self.records.clone(),
-            relay: Arc::clone(&self.outbox),
-            pressure: Pressure {
-                rows_max: options.outbox_rows_max,
-                age_max: options.outbox_age_max,
-                in_queue_max: options.in_queue_max,
-            },
-            queues_answer: Arc::new(answers),
-        };
-        let args = intake::Args {
-            mailbox: Mailbox::new(),
-            requests: Arc::new(Mutex::new(requests)),
-            committer: Arc::new(committer),
-            store: Arc::clone(&self.store),
-            pulse: Arc::clone(&self.process.pulse),
-            clock: Arc::clone(&self.process.clock),
-        };
-        let branch = self.branch("Intake", &args.mailbox);
-        ChildSpec::permanent(Arc::new(branch), move || (intake::Intake, args.clone()))
-    }
-
-    fn status_cache(&self, ended_elsewhere: &Arc<Notify>) -> ChildSpec {
-        let args = status_cache::Args {
-            mailbox: Mailbox::new(),
-            records: self.records.clone(),
-            tails: self.queues.iter().map(status_cache::Tail::of).collect(),
-            ended_elsewhere: Arc::clone(ended_elsewhere),
-        };
-        let records = self.records.clone();
-        let branch = self.branch("StatusCache", &args.mailbox).with_details(Box::new(move || {
-            serde_json::Map::from_iter([("records".to_owned(), records.count().into())])
-        }));
-        ChildSpec::permanent(Arc::new(branch), move || (status_cache::StatusCache, args.clone()))
-    }
-
-    fn edge(&self, spec: EdgeSpec, drain: &Drain) -> ChildSpec {
-        let args =
-            edge::Args { mailbox: Mailbox::new(), spec: Arc::new(spec), drain: drain.clone() };
-        let branch = self.branch("Edge", &args.mailbox);
-        ChildSpec::permanent(Arc::new(branch), move || (edge::Edge, args.clone()))
-    }
-
-    fn reconciler(&self, ended_elsewhere: Arc<Notify>, upkeep: Arc<Upkeep>) -> ChildSpec {
-        let relay = relay::Relay {
-            catalog: Arc::clone(&self.ports.catalog),
-            queues: self.backends.clone(),
-            records: self.records.clone(),
-            in_queue_max: self.options.in_queue_max,
-        };
-        let comparison = reconcile::Reconciler {
-            catalog: Arc::clone(&self.ports.catalog),
-            queues: self.backends.clone(),
-            records: self.records.clone(),
-            effects: Arc::clone(&self.effects),
-        };
-        let args = reconciler::Args {
-            mailbox: Mailbox::new(),
-            relay: Arc::new(relay),
-            comparison: Arc::new(comparison),
-            outbox: Arc::clone(&self.outbox),
-            ended_elsewhere,
-            every: self.options.reconcile_every,
-            clock: Arc::clone(&self.process.clock),
-            upkeep,
-        };
-        let branch = self.branch("Reconciler", &args.mailbox);
-        ChildSpec::permanent(Arc::new(branch), move || (reconciler::Reconciler, args.clone()))
-    }
-
-    fn janitor(&self) -> ChildSpec {
-        let sweep = sweep::Janitor {
-            catalog: Arc::clone(&self.ports.catalog),
-            objects: Arc::clone(&self.ports.objects),
-            store: Arc::clone(&self.store),
-        };
-        let args = janitor::Args {
-            mailbox: Mailbox::new(),
-            sweep: Arc::new(sweep),
-            every: self.options.janitor_every,
-            clock: Arc::clone(&self.process.clock),
-        };
-        let branch = self.branch("Janitor", &args.mailbox);
-        ChildSpec::permanent(Arc::new(branch), move || (janitor::Janitor, args.clone()))
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -87,7 +87,8 @@ impl Actor for Slot {
 impl State {
     async fn run(&self) -> Result<(), ActorProcessingErr> {
         let Some(assignment) = self.context.slots.begin(self.number) else { return Ok(()) };
-        let outcome = attempt(&self.context, assignment).await;
+        // Boxed, since ractor moves the future of a handler several times before it is polled.
+        let outcome = Box::pin(attempt(&self.context, assignment)).await;
         let panic = outcome.decision.panicked.then(|| outcome.assignment.job.job.id.clone());
         self.context.end(self.number, outcome);
         match panic {

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use oxherd_queue::JobState;
 use oxherd_queue::worker::sweep;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::time::Instant;
@@ -31,6 +32,9 @@ pub(crate) struct StalledSweeper;
 pub(crate) struct State {
     context: Arc<QueueContext>,
     swept: Option<Instant>,
+    /// Jobs that were active anywhere at the last sweep: those of a process that died are not
+    /// seen by the locks here.
+    active: usize,
 }
 
 impl Actor for StalledSweeper {
@@ -44,7 +48,7 @@ impl Actor for StalledSweeper {
         args: Args,
     ) -> Result<State, ActorProcessingErr> {
         args.mailbox.bind(&myself);
-        Ok(State { context: args.context, swept: None })
+        Ok(State { context: args.context, swept: None, active: 0 })
     }
 
     async fn post_start(
@@ -84,7 +88,7 @@ impl State {
     async fn sweep_if_due(&mut self) {
         let options = &self.context.options;
         // A tick comes a little early or late; half a tick of tolerance keeps the rhythm.
-        let pause = options.sweep_pause(self.context.locks.len());
+        let pause = options.sweep_pause(self.context.locks.len().max(self.active));
         let due = pause.saturating_sub(options.stalled_every / 2);
         if self.swept.is_some_and(|at| at.elapsed() < due) {
             return;
@@ -92,6 +96,10 @@ impl State {
         match sweep(&*self.context.backend, options).await {
             Ok(_) => self.swept = Some(Instant::now()),
             Err(error) => tracing::warn!("the stalled sweep failed: {error}"),
+        }
+        if let Ok(counts) = self.context.backend.counts().await {
+            let active = counts.get(JobState::Active.as_str()).copied().unwrap_or(0);
+            self.active = usize::try_from(active).unwrap_or(usize::MAX);
         }
     }
 }

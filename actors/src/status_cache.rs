@@ -11,7 +11,7 @@ use oxherd_queue::worker::Stop;
 use oxherd_queue::{EventKind, Position, QueueError};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::mailbox::{Envelope, Mailbox};
 use crate::queue_supervisor::context::QueueContext;
@@ -123,6 +123,7 @@ async fn save_for_ever(records: Records) {
 async fn follow_for_ever(args: Args, tail: Arc<Tail>) {
     loop {
         if let Err(error) = follow(&args, &tail).await {
+            tail.queue.pulse.failed(Instant::now());
             tracing::warn!("events of {} are not followed: {error}", tail.queue.name);
             sleep(AWAY_PAUSE).await;
         }

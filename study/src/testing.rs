@@ -16,7 +16,7 @@ pub(crate) use outside::{FakeEmbedder, FakeIndex, FakeObjects, FakeParser};
 
 use crate::author::Author;
 use crate::author::local::LocalAuthor;
-use crate::document::DocumentKind;
+use crate::document::{DocumentKind, ParsedDocument};
 use crate::id::{MaterialId, UploadId, UserId};
 use crate::material::{Material, MaterialStatus, MaterialStep};
 use crate::ports::{Calendar, Ports, RunObserver};
@@ -50,6 +50,11 @@ impl Default for World {
 }
 
 impl World {
+    /// A world whose parser reads every file as this document.
+    pub(crate) fn with_document(document: ParsedDocument) -> Self {
+        Self { parser: Arc::new(FakeParser::reading(document)), ..Self::default() }
+    }
+
     /// What the use cases get.
     pub(crate) fn ports(&self) -> Ports {
         Ports {

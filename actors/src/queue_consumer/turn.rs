@@ -133,19 +133,17 @@ impl Turn {
     }
 
     fn note(&self, id: &JobId, settled: &Settled) {
-        let queue = &self.context.name;
         match settled {
             Settled::Lost { found } => {
                 tracing::warn!(job.id = %id, "lock lost for job {id}, its outcome is void: {found}");
             }
             Settled::Done { state, attempts_made, .. } => {
                 tracing::debug!(job.id = %id, %state, attempts_made, "job {id} is {state}");
-                let counter = match state {
-                    JobState::Completed => "bullmq_job_completed_total",
-                    JobState::Failed => "bullmq_job_failed_total",
-                    _ => return,
-                };
-                metrics::counter!(counter, "queue" => queue.clone()).increment(1);
+                match state {
+                    JobState::Completed => self.context.completed.increment(1),
+                    JobState::Failed => self.context.failed.increment(1),
+                    _ => {}
+                }
             }
         }
     }

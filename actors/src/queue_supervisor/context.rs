@@ -51,6 +51,8 @@ pub(crate) struct QueueContext {
     pub(crate) fetched_ms: AtomicU64,
     /// When the next delayed job is due, as far as anyone here knows; 0 is never.
     pub(crate) next_due_ms: AtomicU64,
+    pub(crate) completed: metrics::Counter,
+    pub(crate) failed: metrics::Counter,
     pub(crate) is_draining: AtomicBool,
     pub(crate) turns: AtomicUsize,
     pub(crate) claims: AtomicUsize,
@@ -73,6 +75,9 @@ impl QueueContext {
     /// Prepares a queue that was opened.
     pub(crate) fn new(spec: QueueSpec, backend: Arc<dyn Backend>, process: &Process) -> Arc<Self> {
         let slots = spec.worker.concurrency;
+        let queue = &spec.name;
+        let completed = metrics::counter!("bullmq_job_completed_total", "queue" => queue.clone());
+        let failed = metrics::counter!("bullmq_job_failed_total", "queue" => queue.clone());
         Arc::new(Self {
             name: spec.name,
             slot_kind: spec.slot_kind,
@@ -89,6 +94,8 @@ impl QueueContext {
             pulse: Arc::clone(&process.pulse),
             fetched_ms: AtomicU64::new(0),
             next_due_ms: AtomicU64::new(0),
+            completed,
+            failed,
             is_draining: AtomicBool::new(false),
             turns: AtomicUsize::new(0),
             claims: AtomicUsize::new(0),

@@ -90,9 +90,9 @@ impl Slots {
         ended.into_iter().filter_map(take).collect()
     }
 
-    /// Tells whether an outcome waits to be told.
-    pub(crate) fn has_ended(&self) -> bool {
-        !self.table().ended.is_empty()
+    /// Returns how many outcomes wait to be told.
+    pub(crate) fn ended(&self) -> usize {
+        self.table().ended.len()
     }
 
     /// Returns how many slots have nothing to do.

@@ -146,14 +146,18 @@ impl Inner {
         }
         let progress = found.job.progress.as_ref().and_then(super::change::progress_of);
         let record = match progress {
-            Some(progress) => {
-                let change = Change::Progress(progress);
-                apply(&record, &change, record.version.next()).unwrap_or(record)
-            }
+            Some(progress) => self.told_now(record, &Change::Progress(progress)),
             None => record,
         };
         let change = change_of(found, self.clock.now_ms());
-        apply(&record, &change, record.version.next()).unwrap_or(record)
+        self.told_now(record, &change)
+    }
+
+    /// Applies a change whose event is not at hand. A process that died may have shown newer
+    /// versions than it saved; those of now are above them.
+    fn told_now(&self, record: StatusRecord, change: &Change) -> StatusRecord {
+        let now = Position { ms: self.clock.now_ms(), seq: 0 };
+        apply(&record, change, now).unwrap_or(record)
     }
 
     /// The queue has forgotten the job: the entity's row has the last word.
@@ -172,7 +176,7 @@ impl Inner {
                 attempts_made: None,
             },
         };
-        apply(&record, &change, record.version.next()).unwrap_or(record)
+        self.told_now(record, &change)
     }
 
     async fn row_end(

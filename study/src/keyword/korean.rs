@@ -5,265 +5,16 @@
 //! final sound before it and leave two syllables; where that does not decide, other forms of the
 //! same word in the document do.
 
+mod endings;
+
 use std::collections::HashSet;
 
 use crate::language::is_hangul;
 
-/// What must stand before a particle.
-#[derive(Clone, Copy, PartialEq)]
-enum Before {
-    Any,
-    Consonant,
-    Vowel,
-    /// A vowel or `ㄹ`.
-    VowelOrRieul,
-}
-
-/// Particles that hardly any noun ends with, longest first.
-const CLEAR: &[(&str, Before)] = &[
-    ("에서부터", Before::Any),
-    ("으로부터", Before::Consonant),
-    ("으로써", Before::Consonant),
-    ("으로서", Before::Consonant),
-    ("으로는", Before::Consonant),
-    ("으로의", Before::Consonant),
-    ("이라는", Before::Consonant),
-    ("이라고", Before::Consonant),
-    ("에서는", Before::Any),
-    ("에서도", Before::Any),
-    ("에서의", Before::Any),
-    ("에게서", Before::Any),
-    ("까지는", Before::Any),
-    ("까지의", Before::Any),
-    ("에서", Before::Any),
-    ("에게", Before::Any),
-    ("에는", Before::Any),
-    ("에도", Before::Any),
-    ("에의", Before::Any),
-    ("으로", Before::Consonant),
-    ("로부터", Before::VowelOrRieul),
-    ("로써", Before::VowelOrRieul),
-    ("로서", Before::VowelOrRieul),
-    ("로는", Before::VowelOrRieul),
-    ("로의", Before::VowelOrRieul),
-    ("라는", Before::Vowel),
-    ("라고", Before::Vowel),
-    ("이란", Before::Consonant),
-    ("이나", Before::Consonant),
-    ("이며", Before::Consonant),
-    ("과의", Before::Consonant),
-    ("와의", Before::Vowel),
-    ("까지", Before::Any),
-    ("부터", Before::Any),
-    ("처럼", Before::Any),
-    ("보다", Before::Any),
-    ("마다", Before::Any),
-    ("조차", Before::Any),
-    ("밖에", Before::Any),
-    ("만을", Before::Any),
-    ("만큼", Before::Any),
-    ("들은", Before::Any),
-    ("들이", Before::Any),
-    ("들을", Before::Any),
-    ("들의", Before::Any),
-    ("을", Before::Consonant),
-    ("를", Before::Vowel),
-];
-
-/// Particles that many nouns end with.
-const DOUBTFUL: &[(&str, Before)] = &[
-    ("은", Before::Consonant),
-    ("는", Before::Vowel),
-    ("이", Before::Consonant),
-    ("가", Before::Vowel),
-    ("과", Before::Consonant),
-    ("와", Before::Vowel),
-    ("로", Before::VowelOrRieul),
-    ("나", Before::Vowel),
-    ("란", Before::Vowel),
-    ("의", Before::Any),
-    ("에", Before::Any),
-    ("도", Before::Any),
-    ("만", Before::Any),
-    ("들", Before::Any),
-];
-
-/// Forms of the verbs that make verbs of nouns (`설치하다`, `사용되다`), longest first.
-const VERBALIZED: &[&str] = &[
-    "하였습니다",
-    "하십시오",
-    "하겠습니다",
-    "되었습니다",
-    "시킵니다",
-    "하려면",
-    "하므로",
-    "하도록",
-    "되도록",
-    "하거나",
-    "되거나",
-    "하면서",
-    "되면서",
-    "하지만",
-    "되지만",
-    "하세요",
-    "합니다",
-    "됩니다",
-    "했습니다",
-    "됐습니다",
-    "하려는",
-    "하려고",
-    "하기",
-    "되기",
-    "하는",
-    "되는",
-    "하고",
-    "되고",
-    "하여",
-    "되어",
-    "해서",
-    "돼서",
-    "하면",
-    "되면",
-    "하지",
-    "되지",
-    "하게",
-    "되게",
-    "한다",
-    "된다",
-    "했다",
-    "됐다",
-    "하던",
-    "되던",
-    "해야",
-    "돼야",
-    "하며",
-    "되며",
-    "하니",
-    "되니",
-    "했던",
-    "됐던",
-    "하다",
-    "되다",
-    "시켜",
-    "시킨",
-    "한",
-    "할",
-    "함",
-    "해",
-    "된",
-    "될",
-    "됨",
-    "돼",
-];
-
-/// Endings after which a word is surely a verb or an adjective.
-const VERB_ENDINGS: &[&str] = &[
-    "습니다",
-    "ㅂ니다",
-    "니다",
-    "십시오",
-    "세요",
-    "어요",
-    "아요",
-    "에요",
-    "예요",
-    "네요",
-    "는다",
-    "었다",
-    "았다",
-    "였다",
-    "있다",
-    "없다",
-    "않다",
-    "이다",
-    "려면",
-    "려고",
-    "도록",
-    "지만",
-    "는데",
-    "으며",
-    "으면",
-    "어서",
-    "아서",
-    "어야",
-    "아야",
-    "거나",
-    "면서",
-    "않는",
-    "않고",
-    "않은",
-    "않을",
-    "있는",
-    "있고",
-    "있을",
-    "있어",
-    "있으",
-    "없는",
-    "없고",
-    "없이",
-    "없을",
-    "같은",
-    "같이",
-    "다는",
-    "다고",
-    "지요",
-    "던가",
-    "은지",
-    "는지",
-    "을지",
-    "인지",
-    "주는",
-    "지는",
-    "지고",
-    "어진",
-    "진다",
-    "려는",
-    "이고",
-    "인데",
-    "이면",
-    "라면",
-    "으니",
-    "하자",
-    "보자",
-    "두자",
-    "리는",
-    "르는",
-    "키는",
-    "기는",
-    "우는",
-    "히는",
-    "이는",
-    "오는",
-    "가는",
-    "보는",
-    "나는",
-    "쓰는",
-    "으려",
-    "려서",
-    "겨서",
-    "켜서",
-    "혀서",
-    "워서",
-    "와서",
-    "져서",
-    "봐야",
-    "다면",
-    "았던",
-    "었던",
-    "듯이",
-    "므로",
-    "려야",
-];
-
-/// Endings that verbs share with nouns (`쓰고`, `경고`).
-const DOUBTFUL_ENDINGS: &[&str] =
-    &["고", "지", "면", "며", "서", "게", "던", "나", "니", "아", "어"];
-
-/// Endings that show a verb beside one of the doubtful ones.
-const SHOWING_ENDINGS: &[&str] = &["고", "지", "면", "며", "는", "던", "다", "기", "거나", "도록"];
-
-/// Particles that show a noun: no verb takes them.
-const SHOWING_PARTICLES: &[&str] = &["", "이", "가", "의", "에", "로", "과", "와", "에서"];
+use endings::{
+    Before, CLEAR, DOUBTFUL, DOUBTFUL_ENDINGS, SHOWING_ENDINGS, SHOWING_PARTICLES, VERB_ENDINGS,
+    VERBALIZED,
+};
 
 /// The words of a document, as evidence.
 pub(super) struct Evidence<'a> {
@@ -314,18 +65,18 @@ impl<'a> Evidence<'a> {
     fn shows_verb(&self, word: &str) -> bool {
         let stems = DOUBTFUL_ENDINGS.iter().filter_map(|ending| word.strip_suffix(ending));
         stems.filter(|stem| !stem.is_empty()).any(|stem| {
-            let other = |ending: &&str| {
+            let other = |ending: &&str| -> bool {
                 let form = format!("{stem}{ending}");
                 form != word && self.words.contains(form.as_str())
             };
-            SHOWING_ENDINGS.iter().any(|ending| other(&ending))
+            SHOWING_ENDINGS.iter().any(other)
         })
     }
 
     /// Tells whether the document has a short word in a form that only nouns take.
     fn shows_noun(&self, stem: &str) -> bool {
         let form = |particle: &&str| self.words.contains(format!("{stem}{particle}").as_str());
-        SHOWING_PARTICLES.iter().any(|particle| form(&particle))
+        SHOWING_PARTICLES.iter().any(form)
     }
 }
 

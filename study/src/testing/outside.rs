@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -10,22 +11,31 @@ use futures::StreamExt as _;
 
 use crate::chunk::Chunk;
 use crate::document::{DocumentKind, ParsedDocument};
-use crate::error::Result;
+use crate::error::{Result, StudyError};
 use crate::ports::{
     ByteStream, Embedder, Hit, ObjectWriter, Objects, OpenBundle, Parser, StoredObject, TextIndex,
 };
 
 type Files = Arc<Mutex<BTreeMap<String, Bytes>>>;
 
-/// Files in a map.
+/// Files in a map; counts how often whole ones are read.
 #[derive(Default)]
 pub(crate) struct FakeObjects {
     files: Files,
+    reads: AtomicUsize,
 }
 
 impl FakeObjects {
     pub(crate) fn put(&self, key: &str, bytes: impl Into<Bytes>) {
         self.files.lock().unwrap().insert(key.to_owned(), bytes.into());
+    }
+
+    pub(crate) fn keys(&self) -> Vec<String> {
+        self.files.lock().unwrap().keys().cloned().collect()
+    }
+
+    pub(crate) fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
     }
 
     fn find(&self, key: &str) -> Option<Bytes> {
@@ -83,6 +93,7 @@ impl Objects for FakeObjects {
     }
 
     async fn get(&self, key: &str) -> Result<Option<Bytes>> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
         Ok(self.find(key))
     }
 
@@ -109,9 +120,24 @@ impl Objects for FakeObjects {
     }
 }
 
-/// Reads every file as an empty document.
-#[derive(Default)]
-pub(crate) struct FakeParser;
+/// Reads every file as the same document, or fails the same way.
+pub(crate) struct FakeParser(Result<ParsedDocument>);
+
+impl Default for FakeParser {
+    fn default() -> Self {
+        Self::reading(ParsedDocument::default())
+    }
+}
+
+impl FakeParser {
+    pub(crate) fn reading(document: ParsedDocument) -> Self {
+        Self(Ok(document))
+    }
+
+    pub(crate) fn failing(error: StudyError) -> Self {
+        Self(Err(error))
+    }
+}
 
 #[async_trait]
 impl Parser for FakeParser {
@@ -126,7 +152,7 @@ impl Parser for FakeParser {
         }
         pages_done(1, Some(2));
         pages_done(2, Some(2));
-        Ok(ParsedDocument::default())
+        self.0.clone()
     }
 }
 

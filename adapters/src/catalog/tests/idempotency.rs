@@ -68,6 +68,18 @@ async fn an_error_frees_the_key() {
 }
 
 #[tokio::test]
+async fn another_content_does_not_free_a_key_that_is_in_flight() {
+    let bench = Bench::open().await;
+    let key = bench.key("k", "c");
+    bench.catalog.reserve(&key, bench.now()).await.unwrap();
+
+    let refused = bench.commit(bench.keyed("k", "other", create("one"))).await.unwrap_err();
+
+    assert_eq!(refused.code, ErrorCode::IdempotencyKeyReused);
+    assert_eq!(bench.catalog.reserve(&key, bench.now()).await.unwrap(), Reservation::InFlight);
+}
+
+#[tokio::test]
 async fn a_reserved_key_is_in_flight_for_a_minute_until_it_is_released_or_accepted() {
     let bench = Bench::open().await;
     let key = bench.key("k", "c");

@@ -264,6 +264,28 @@ async fn a_validated_answer_is_kept_for_its_input_by_the_run_that_owns_the_plan(
 }
 
 #[tokio::test]
+async fn an_intent_that_breaks_a_constraint_fails_alone_and_leaves_nothing() {
+    let bench = Bench::open().await;
+    let material = bench.ready_material("1").await;
+    let plan = |materials: &[MaterialId]| {
+        let id = PlanId::random();
+        let create = Action::CreatePlan { id: id.clone(), request: request(materials) };
+        (id, bench.intent(create))
+    };
+    let (first, good) = plan(std::slice::from_ref(&material));
+    // The edge lets no list pass that names a material twice.
+    let (twice, broken) = plan(&[material.clone(), material.clone()]);
+    let (last, also_good) = plan(std::slice::from_ref(&material));
+
+    let answers = bench.catalog.commit(vec![good, broken, also_good]).await.unwrap();
+
+    assert_eq!(answers[1].clone().unwrap_err().code, ErrorCode::InternalError);
+    assert!(answers[0].is_ok() && answers[2].is_ok());
+    assert_eq!(bench.catalog.plan(&bench.user, &twice).await.unwrap(), None);
+    assert_eq!(bench.waiting_jobs().await, [first.as_str(), last.as_str()]);
+}
+
+#[tokio::test]
 async fn the_request_of_a_plan_is_kept_whole() {
     let bench = Bench::open().await;
     let material = bench.ready_material("1").await;

@@ -38,9 +38,10 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// Returns the part of it that lies in a range; the minutes stay those of the whole.
-    pub(super) fn within(&self, range: ChunkRange) -> Self {
-        Self { range, ..self.clone() }
+    /// Returns the part of it that lies in a range, under a heading; the minutes stay those of the
+    /// whole.
+    pub(super) fn within(&self, range: ChunkRange, heading: Option<usize>) -> Self {
+        Self { range, heading, ..self.clone() }
     }
 }
 

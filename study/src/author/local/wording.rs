@@ -53,7 +53,7 @@ fn key_terms<'a>(subject: &'a Subject, sentence: &str) -> Option<Vec<&'a str>> {
     let lower = sentence.to_lowercase();
     let new = || {
         let all = subject.terms.iter().map(String::as_str);
-        all.filter(|term| !lower.contains(&term.to_lowercase()))
+        all.filter(|term| !lower.contains(&term.to_lowercase()) && is_term(term))
     };
     let is_strong = |term: &&str| {
         term.contains(' ') || term.chars().skip(1).any(|c| c.is_uppercase() || c.is_ascii_digit())
@@ -62,6 +62,35 @@ fn key_terms<'a>(subject: &'a Subject, sentence: &str) -> Option<Vec<&'a str>> {
     let weak = new().filter(|term| !is_strong(term) && term.chars().count() >= 2);
     terms.extend(weak.take(4_usize.saturating_sub(terms.len()).min(2)));
     (!terms.is_empty()).then_some(terms)
+}
+
+/// Tells whether a phrase may be a term of the subject; names of examples and versions are not.
+fn is_term(phrase: &str) -> bool {
+    let words: Vec<&str> = phrase.split(' ').collect();
+    let repeats = words.windows(2).any(|pair| pair[0].eq_ignore_ascii_case(pair[1]));
+    let is_word = |word: &str| {
+        let bare = word.trim_end_matches(|c: char| c.is_ascii_digit()).to_lowercase();
+        let is_example = EXAMPLES.contains(&bare.as_str());
+        let has_version = word.contains(|c: char| c.is_ascii_digit()) && word.contains(['.', '-']);
+        let plain = word.chars().all(|c| c.is_alphanumeric() || "-_./'".contains(c));
+        plain && !is_example && !has_version
+    };
+    !repeats && words.iter().all(|word| is_word(word))
+}
+
+/// What manuals call things that have no name.
+const EXAMPLES: &[&str] = &[
+    "", "a", "arg", "b", "bar", "baz", "command", "example", "file", "foo", "hello", "name",
+    "option", "str", "string", "test", "var", "x", "y", "z",
+];
+
+/// Takes the ending of a file's name off a title.
+pub(super) fn without_extension(title: &str) -> &str {
+    let known = crate::document::DocumentKind::ALL.into_iter().flat_map(|kind| kind.extensions());
+    let found = title.rsplit_once('.').filter(|(name, ending)| {
+        !name.is_empty() && known.clone().any(|known| ending.eq_ignore_ascii_case(known))
+    });
+    found.map_or(title, |(name, _)| name)
 }
 
 /// Names a plan or module for which there is no word.
@@ -139,16 +168,12 @@ fn first_sentence(text: &str) -> &str {
 }
 
 /// Puts headings into one title: all of them when they are few, else the first and the last.
-pub(super) fn joined(language: Language, topics: &[String]) -> String {
-    let and = |list: &[String]| match language {
-        Language::English => english::and(list),
-        Language::Korean => korean::and(list),
-    };
+pub(super) fn joined(topics: &[String]) -> String {
     match topics {
         [first, .., last] if topics.len() > 3 || length(topics) > JOINED_MAX => {
             format!("{first} – {last}")
         }
-        _ => and(topics),
+        _ => topics.join(" · "),
     }
 }
 

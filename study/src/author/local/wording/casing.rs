@@ -3,14 +3,14 @@
 
 use std::collections::HashMap;
 
-/// For each word, whether the text writes it small more often than capitalised.
+/// How often a text writes each word small, and how often with a capital inside a sentence.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::author::local) struct Casing(HashMap<String, i32>);
+pub(in crate::author::local) struct Casing(HashMap<String, (u32, u32)>);
 
 impl Casing {
     /// Reads texts.
     pub(in crate::author::local) fn of(texts: &[&str]) -> Self {
-        let mut counts: HashMap<String, i32> = HashMap::new();
+        let mut counts: HashMap<String, (u32, u32)> = HashMap::new();
         for text in texts {
             let mut begins = true;
             for word in text.split_whitespace() {
@@ -18,12 +18,10 @@ impl Casing {
                 let is_word = !bare.is_empty() && bare.bytes().all(|b| b.is_ascii_alphabetic());
                 if is_word {
                     let small = bare.bytes().all(|b| b.is_ascii_lowercase());
+                    let (smalls, capitals) = counts.entry(bare.to_ascii_lowercase()).or_default();
+                    *smalls += u32::from(small);
                     // A capital at the beginning of a sentence tells nothing.
-                    let step = if small { 1 } else { -i32::from(!begins) * 2 };
-                    match counts.get_mut(&bare.to_ascii_lowercase()) {
-                        Some(count) => *count += step,
-                        None => _ = counts.insert(bare.to_ascii_lowercase(), step),
-                    }
+                    *capitals += u32::from(!small && !begins);
                 }
                 begins = word.ends_with(['.', '?', '!', ':']);
             }
@@ -41,8 +39,15 @@ impl Casing {
         let is_known = rest().any(|word| is_capitalised(word) && self.is_common(word));
         let is_title_case = capitals * 2 >= rest().count() && (is_known || capitals > 2);
         let written = words.iter().enumerate().map(|(place, word)| {
-            let lowers = (place == 0 || is_title_case || is_small(word)) && is_capitalised(word);
-            if lowers && !self.is_name(word) {
+            let is_common = is_small(word) || self.is_common(word);
+            let lowers = match place {
+                0 => is_common,
+                _ => {
+                    is_common && (is_title_case || is_small(word))
+                        || is_title_case && !self.is_name(word)
+                }
+            };
+            if lowers && is_capitalised(word) {
                 word.to_ascii_lowercase()
             } else {
                 (*word).to_owned()
@@ -53,21 +58,26 @@ impl Casing {
 
     /// Tells whether the text writes a word small.
     fn is_common(&self, word: &str) -> bool {
-        self.0.get(&bare(word)).is_some_and(|count| *count > 0)
+        self.0.get(&bare(word)).is_some_and(|(smalls, _)| *smalls > 0) && !self.is_name(word)
     }
 
     /// Tells whether the text writes a word with a capital.
-    fn is_name(&self, word: &str) -> bool {
-        !is_small(word) && self.0.get(&bare(word)).is_some_and(|count| *count < 0)
+    pub(super) fn is_name(&self, word: &str) -> bool {
+        let is_name = |(smalls, capitals): &(u32, u32)| *capitals > smalls * NAME_RATIO;
+        !is_small(word) && self.0.get(&bare(word)).is_some_and(is_name)
     }
 }
+
+/// A name is written with a capital so much more often than small: cross-references quote headings,
+/// which makes capitals of common words.
+const NAME_RATIO: u32 = 3;
 
 /// Tells whether a word begins with its only capital.
 fn is_capitalised(word: &str) -> bool {
     let mut letters = word.chars();
     letters.next().is_some_and(|first| first.is_ascii_uppercase())
         && letters.next().is_none_or(|c| c.is_lowercase())
-        && letters.all(|c| !c.is_uppercase() && !c.is_ascii_digit())
+        && letters.all(|c| c.is_lowercase() || ",.:;!?)'".contains(c))
 }
 
 fn is_small(word: &str) -> bool {
@@ -92,12 +102,13 @@ mod tests {
     #[test]
     fn headings_are_written_as_the_text_writes_their_words() {
         let casing = Casing::of(&[
-            "The installer of Debian asks. Then the installer works on a debian mirror of Debian.",
+            "The installer of Debian asks. Then the installer works on a mirror of Debian, see Installer.",
         ]);
         assert_eq!(casing.inside("How the Installer Works"), "how the installer works");
         assert_eq!(casing.inside("Debian Mirror Setup"), "Debian mirror setup");
         assert_eq!(casing.inside("Using mirrors with Example"), "using mirrors with Example");
         assert_eq!(casing.inside("Debian"), "Debian");
+        assert_eq!(casing.inside("Unix-like Makefile.in"), "Unix-like Makefile.in");
         assert_eq!(casing.inside("LVM and the PDF"), "LVM and the PDF");
     }
 }

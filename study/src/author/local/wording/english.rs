@@ -1,5 +1,7 @@
 //! English sentences.
 
+mod verb;
+
 use super::{Casing, Size, Subject};
 
 /// Joins a list: `a and b`, `a, b and c`.
@@ -30,6 +32,8 @@ pub(super) fn placed(lower: &str, above: &str) -> Option<String> {
         "exercises" | "exercise" | "problems" => format!("Exercises on {above}"),
         "background" => format!("Background of {above}"),
         "basics" | "the basics" => format!("Basics of {above}"),
+        "appendix" | "appendices" => format!("Appendix to {above}"),
+        "name" | "see also" | "synopsis" => format!("{above}: {lower}"),
         "notes" | "remarks" => format!("Notes on {above}"),
         "description" | "general" | "details" | "miscellaneous" | "options" | "usage" | "other" => {
             format!("{above}: {lower}")
@@ -105,7 +109,7 @@ fn ability(subject: &Subject, casing: &Casing) -> String {
         several => parts.push(format!("answer the questions {}", and(several))),
     }
     if !explained.is_empty() {
-        parts.push(format!("explain {}", and(&explained)));
+        parts.push(format!("explain {}", and(&set_apart(explained))));
     }
     parts.append(&mut others);
     match subject.commands.as_slice() {
@@ -124,6 +128,18 @@ fn ability(subject: &Subject, casing: &Casing) -> String {
     format!("{}.", capitalised(&sentence))
 }
 
+/// Puts topics that are lists themselves into quotes when they stand in a list.
+fn set_apart(topics: Vec<String>) -> Vec<String> {
+    let is_list = |topic: &String| topic.contains(" and ") || topic.contains(',');
+    if topics.len() < 2 || !topics.iter().any(is_list) {
+        return topics;
+    }
+    let quote = |topic: String| {
+        if is_list(&topic) { format!("“{}”", capitalised(&topic)) } else { topic }
+    };
+    topics.into_iter().map(quote).collect()
+}
+
 fn task(topic: &str, casing: &Casing) -> Task {
     if topic.ends_with('?') {
         return Task::Answer(topic.to_owned());
@@ -140,7 +156,13 @@ fn task(topic: &str, casing: &Casing) -> Task {
     if ["after", "before", "beyond", "from", "further", "more", "on", "where"].contains(&first) {
         return Task::Explain(format!("“{topic}”"));
     }
-    Task::Explain(casing.inside(topic))
+    let written = casing.inside(topic);
+    // The name of an activity is small in a sentence, whether the text has it there or not.
+    let is_activity = first.len() > 5 && first.ends_with("ing") && !casing.is_name(first);
+    Task::Explain(match written.get(..first.len()).filter(|_| is_activity) {
+        Some(head) => format!("{}{}", head.to_lowercase(), &written[first.len()..]),
+        None => written,
+    })
 }
 
 /// Turns a heading that names an action into the action: `Installing Debian` and `How to install
@@ -157,12 +179,13 @@ fn action(topic: &str, casing: &Casing) -> Option<String> {
         .iter()
         .any(|word| rest.to_lowercase().starts_with(word))
         || first.ends_with(',');
-    let base = if VERBS.contains(&first.to_lowercase().as_str()) && is_imperative(rest) {
-        first.to_lowercase()
-    } else {
-        base_of(&first.to_lowercase()).filter(|_| !names_thing)?
-    };
-    Some(format!("{base} {object}"))
+    let first = first.to_lowercase();
+    if verb::is_base(&first) && is_imperative(rest) {
+        return Some(format!("{first} {object}"));
+    }
+    let base = verb::base_of(&first)?;
+    let is_noun = names_thing || (verb::is_noun_too(base) && !is_imperative(rest));
+    (!is_noun).then(|| format!("{base} {object}"))
 }
 
 /// Tells whether what follows a verb shows that it is one: `Install the system`, not `Install
@@ -181,196 +204,6 @@ fn capitalised(text: &str) -> String {
         .unwrap_or_default()
 }
 
-/// Returns the base of the `-ing` form of a verb that manuals' headings begin with.
-fn base_of(word: &str) -> Option<String> {
-    VERBS.iter().find(|verb| ing(verb) == word).map(|verb| (*verb).to_owned())
-}
-
-fn ing(verb: &str) -> String {
-    let doubled = [
-        "set", "get", "run", "begin", "stop", "plan", "plug", "cut", "put", "log", "map", "debug",
-        "wrap", "swap", "split", "ship", "shut",
-    ];
-    match verb.strip_suffix('e').filter(|stem| !stem.ends_with('e')) {
-        Some(stem) => format!("{stem}ing"),
-        None if doubled.contains(&verb) => format!("{verb}{}ing", &verb[verb.len() - 1..]),
-        None => format!("{verb}ing"),
-    }
-}
-
-const VERBS: &[&str] = &[
-    "access",
-    "activate",
-    "add",
-    "adjust",
-    "administer",
-    "analyse",
-    "analyze",
-    "apply",
-    "archive",
-    "assign",
-    "attach",
-    "authenticate",
-    "automate",
-    "back",
-    "boot",
-    "browse",
-    "build",
-    "burn",
-    "calculate",
-    "call",
-    "change",
-    "check",
-    "choose",
-    "clean",
-    "clone",
-    "combine",
-    "compile",
-    "compare",
-    "configure",
-    "connect",
-    "control",
-    "convert",
-    "copy",
-    "create",
-    "customise",
-    "customize",
-    "cut",
-    "debug",
-    "declare",
-    "define",
-    "delete",
-    "deploy",
-    "describe",
-    "design",
-    "detect",
-    "determine",
-    "develop",
-    "diagnose",
-    "disable",
-    "display",
-    "download",
-    "draw",
-    "edit",
-    "enable",
-    "encrypt",
-    "enter",
-    "execute",
-    "export",
-    "extend",
-    "extract",
-    "filter",
-    "find",
-    "fix",
-    "format",
-    "generate",
-    "get",
-    "give",
-    "handle",
-    "identify",
-    "implement",
-    "import",
-    "improve",
-    "insert",
-    "inspect",
-    "install",
-    "integrate",
-    "invoke",
-    "join",
-    "keep",
-    "learn",
-    "limit",
-    "link",
-    "list",
-    "load",
-    "locate",
-    "log",
-    "maintain",
-    "make",
-    "manage",
-    "manipulate",
-    "map",
-    "measure",
-    "merge",
-    "migrate",
-    "modify",
-    "monitor",
-    "mount",
-    "move",
-    "navigate",
-    "obtain",
-    "open",
-    "organise",
-    "organize",
-    "package",
-    "partition",
-    "perform",
-    "plan",
-    "plot",
-    "prepare",
-    "prevent",
-    "print",
-    "process",
-    "protect",
-    "provide",
-    "publish",
-    "query",
-    "read",
-    "rebuild",
-    "record",
-    "recover",
-    "reduce",
-    "remove",
-    "rename",
-    "repair",
-    "replace",
-    "report",
-    "resize",
-    "resolve",
-    "restore",
-    "retrieve",
-    "run",
-    "save",
-    "search",
-    "secure",
-    "select",
-    "send",
-    "serve",
-    "set",
-    "share",
-    "shut",
-    "sign",
-    "simplify",
-    "solve",
-    "sort",
-    "specify",
-    "split",
-    "start",
-    "stop",
-    "store",
-    "submit",
-    "swap",
-    "switch",
-    "synchronise",
-    "synchronize",
-    "test",
-    "track",
-    "transfer",
-    "troubleshoot",
-    "tune",
-    "uninstall",
-    "update",
-    "upgrade",
-    "upload",
-    "use",
-    "validate",
-    "verify",
-    "view",
-    "work",
-    "wrap",
-    "write",
-];
-
 #[cfg(test)]
 mod tests {
     use super::{Casing, Subject, objective};
@@ -381,8 +214,9 @@ mod tests {
             let own = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect();
             let subject =
                 Subject { topics: own(topics), terms: Vec::new(), commands: own(commands) };
-            let casing =
-                Casing::of(&["the system has parameters, a mirror, users and paths for sharing"]);
+            let casing = Casing::of(&[
+                "the system has parameters, a mirror, users and paths for sharing; an upgrade, a boot",
+            ]);
             assert_eq!(objective(&subject, &casing), expected);
         };
         check(&["disk partitions"], &[], "Explain disk partitions.");
@@ -401,5 +235,7 @@ mod tests {
         check(&["Mounting and Sharing"], &[], "Explain mounting and sharing.");
         check(&["Users vs. Parameters"], &[], "Compare users and parameters.");
         check(&["a", "b", "c"], &[], "Explain a, b and c.");
+        check(&["Users and Paths", "disks"], &[], "Explain “Users and paths” and disks.");
+        check(&["Packaging workflow"], &[], "Explain packaging workflow.");
     }
 }

@@ -102,10 +102,13 @@ pub(super) fn summary(materials: &[String], size: &Size, stressed: &[String]) ->
     text
 }
 
-/// Turns a wish (`…하고 싶어요`) into what is wished (`…하기`).
+/// Turns a wish (`데비안을 설치하고 싶어요`) into what is wished (`데비안 설치하기`).
 pub(super) fn wanted(goal: &str) -> Option<String> {
     let wish = ["고 싶어요", "고 싶습니다", "고 싶다", "고 싶어", "고 싶음"];
-    wish.iter().find_map(|wish| goal.strip_suffix(wish)).map(|rest| format!("{rest}기"))
+    let rest = wish.iter().find_map(|wish| goal.strip_suffix(wish))?;
+    let (before, verb) = rest.rsplit_once(' ').unwrap_or(("", rest));
+    let object = before.strip_suffix(['을', '를']).unwrap_or(before);
+    Some(format!("{object} {verb}기").trim_start().to_owned())
 }
 
 /// Completes a heading that says nothing alone.
@@ -150,7 +153,7 @@ fn ability(subject: &Subject) -> String {
         parts.push((format!("{to}하고"), format!("{to}할")));
     }
     if !explained.is_empty() {
-        let object = with_particle(&and(&explained), Particle::Object);
+        let object = with_particle(&and(&set_apart(explained)), Particle::Object);
         parts.push((format!("{object} 설명하고"), format!("{object} 설명할")));
     }
     parts.extend(done.iter().map(|action| (action.and(), action.able())));
@@ -161,6 +164,19 @@ fn ability(subject: &Subject) -> String {
     let last = parts.pop().map(|(_, able)| able).unwrap_or_default();
     let before: String = parts.iter().map(|(and, _)| format!("{and} ")).collect();
     format!("{before}{last} 수 있다.")
+}
+
+/// Puts topics that are lists themselves into quotes when they stand in a list.
+fn set_apart(topics: Vec<String>) -> Vec<String> {
+    let is_list = |topic: &String| {
+        !topic.starts_with('“')
+            && ["와 ", "과 ", " 및 ", ", "].iter().any(|joint| topic.contains(joint))
+    };
+    if topics.len() < 2 {
+        return topics;
+    }
+    let quote = |topic: String| if is_list(&topic) { format!("“{topic}”") } else { topic };
+    topics.into_iter().map(quote).collect()
 }
 
 /// Puts a heading that is a sentence into quotes, so that a particle can follow it.

@@ -91,8 +91,8 @@ impl Action {
 fn needs_particle(before: &str) -> bool {
     let endings = [
         "을", "를", "에", "에서", "에게", "로", "와", "과", "의", "게", "히", "도", "만", "은",
-        "는", "고", "며", "서", "해", "여", "부터", "까지", "대로", "처럼", "직접", "미리", "새로",
-        "먼저", "다시", "함께", "및",
+        "는", "고", "며", "서", "해", "여", "부터", "까지", "대로", "처럼", "미리", "새로", "먼저",
+        "다시", "함께", "및", "자동", "수동", "직접",
     ];
     !endings.iter().any(|ending| before.ends_with(ending))
 }
@@ -129,6 +129,7 @@ mod tests {
             ("설치 미디어 구하기", "설치 미디어를 구할"),
             ("부팅 가능하게 만들기", "부팅 가능하게 만들"),
             ("파일 찾기", "파일을 찾을"),
+            ("자동 파티션하기", "자동 파티션할"),
         ] {
             let action = Action::of(heading);
             assert_eq!(action.map(|action| action.able()).as_deref(), Some(able), "{heading}");
