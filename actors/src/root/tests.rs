@@ -1,3 +1,5 @@
+//! The whole tree's promises.
+
 mod world;
 
 use std::io::{Read as _, Write as _};

@@ -1,3 +1,5 @@
+//! What a run of plan generation does, however it ends.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

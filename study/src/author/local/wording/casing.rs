@@ -62,7 +62,7 @@ impl Casing {
     }
 
     /// Tells whether the text writes a word with a capital.
-    fn is_name(&self, word: &str) -> bool {
+    pub(super) fn is_name(&self, word: &str) -> bool {
         let is_name = |(smalls, capitals): &(u32, u32)| *capitals > smalls * NAME_RATIO;
         !is_small(word) && self.0.get(&bare(word)).is_some_and(is_name)
     }
