@@ -56,6 +56,24 @@ for (const [name, options] of Object.entries({
   const wide = await other.evaluate(() => document.documentElement.scrollWidth > innerWidth);
   if (wide) report.errors.push(`${name} scrolls sideways`);
 }
+// A document that cannot be read says why; trying again ends the same; removing it clears the list.
+await page.setInputFiles("#files", { name: "broken.pdf", mimeType: "application/pdf", buffer: Buffer.from("%PDF-1.4\nnothing\n%%EOF") });
+await page.waitForSelector("#documents .ring.fail", { timeout: 60_000 });
+await page.screenshot({ path: `${folder}/failed-1440-light.png` });
+await check(page, "failed");
+const retried = page.waitForResponse(answer => answer.url().endsWith("/retry"));
+await page.click('#documents form[action$="/retry"] button');
+report.retried = (await retried).status() === 204;
+await page.waitForSelector("#documents .ring.fail", { timeout: 60_000 });
+// A job that waits can be cancelled: the queue is paused, the document waits.
+const queue = action => fetch(`${adminUrl}/api/queues/material-processing/${action}`, { method: "POST" });
+await queue("pause");
+await page.setInputFiles("#files", { name: "waits.md", mimeType: "text/markdown", buffer: Buffer.from("# Waits\n\nA text that waits for its turn.") });
+await page.waitForSelector('#documents form[action$="/cancel"] button', { timeout: 60_000 });
+await page.click('#documents form[action$="/cancel"] button');
+await page.waitForFunction(() => document.querySelectorAll("#documents .ring.fail").length === 2, null, { timeout: 20_000 });
+report.cancelled = true;
+await queue("resume");
 const console_ = await open();
 await console_.goto(adminUrl);
 await console_.screenshot({ path: `${folder}/operators-1440-light.png`, fullPage: true });

@@ -11,3 +11,5 @@ mod contract;
 mod crash;
 mod documents;
 mod journey;
+mod node;
+mod outage;
