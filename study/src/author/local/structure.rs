@@ -165,11 +165,11 @@ fn kept(sketch: &Sketch<'_>, part: &Part) -> Vec<Part> {
     let mut keep = |start: u32, end: u32| {
         let title = part.heading.map(|heading| &sketch.headings[heading]);
         let begins = |heading: &Heading| (start..=end).contains(&heading.start);
-        let heading = match title.is_some_and(|title| !sketch.is_omitted(title.start)) {
-            true => part.heading,
-            false => sketch.headings.iter().position(begins).or(part.heading),
-        };
-        kept.push(part.within(ChunkRange { start, end }, heading));
+        let is_kept = title.is_some_and(|title| !sketch.is_omitted(title.start));
+        let first = sketch.headings.iter().position(begins).filter(|_| !is_kept);
+        let about = first.map(|first| is_boilerplate(&sketch.headings[first].title));
+        let about = about.unwrap_or(part.boilerplate);
+        kept.push(part.within(ChunkRange { start, end }, first.or(part.heading), about));
     };
     for omission in &sketch.omitted {
         let ChunkRange { start: from, end: to } = omission.chunk_range;
