@@ -22,7 +22,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     command("cargo", &["fmt", "--all", "--check"])?;
     tidy::run()?;
     if is_installed("cargo-deny") {
-        command("cargo", &["deny", "--offline", "check", "bans", "licenses", "sources"])?;
+        command("cargo", &["deny", "check", "bans", "licenses", "sources"])?;
     } else {
         println!("NOT INSTALLED: cargo-deny; licences and sources of dependencies are not checked");
     }
