@@ -155,6 +155,10 @@ impl Records {
             entry.is_ours = true;
             entry.is_stale = false;
             let generation = job.job.generation();
+            entry.run = generation;
+            if entry.is_beyond_run() {
+                return None;
+            }
             if entry.record.as_ref().is_none_or(|record| record.generation < generation) {
                 let owner = lookup::owner_of(&job.job.data)?;
                 // Data is what a producer says: it never makes a job someone else's.
@@ -197,7 +201,8 @@ impl Records {
         };
         let shown = self.inner.shards.write(job, |entry| {
             entry.is_ours = false;
-            next(entry, &change, *version)
+            // A newer run was accepted before the end of this one was told.
+            if entry.is_beyond_run() { None } else { next(entry, &change, *version) }
         });
         self.keep(shown);
     }
@@ -278,7 +283,6 @@ impl Records {
         let job = record.job.clone();
         self.inner.shards.write(&job, |entry| {
             if entry.record.as_ref().is_none_or(|old| record.supersedes(old)) {
-                entry.position = record.version;
                 entry.show(Arc::new(record));
             }
         });
@@ -298,9 +302,12 @@ pub struct Ended {
 
 impl ProgressObserver for Records {
     fn progressed(&self, job: &JobId, progress: &Payload, version: Position) {
-        if let Some(progress) = change::progress_of(progress) {
-            self.change(job, &Change::Progress(progress), version);
-        }
+        let Some(progress) = change::progress_of(progress) else { return };
+        let shown = self.inner.shards.write(job, |entry| {
+            let change = Change::Progress(progress);
+            if entry.is_beyond_run() { None } else { next(entry, &change, version) }
+        });
+        self.keep(shown);
     }
 }
 
