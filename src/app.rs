@@ -35,17 +35,17 @@ use oxherd_study::ports::{Acceptance as _, Ports, SystemCalendar};
 use crate::config::{AuthMode, Config};
 
 /// The service, started.
-pub struct App {
+pub(crate) struct App {
     tree: oxherd_actors::Tree,
     store: Arc<dyn Store>,
     /// Takes the service down.
-    pub drain: Drain,
+    pub(crate) drain: Drain,
     /// Where the study page is.
-    pub public: SocketAddr,
+    pub(crate) public: SocketAddr,
     /// Where operators look.
-    pub admin: SocketAddr,
+    pub(crate) admin: SocketAddr,
     /// How documents are confined, in one line.
-    pub sandbox: String,
+    pub(crate) sandbox: String,
 }
 
 impl App {
@@ -54,7 +54,7 @@ impl App {
     /// # Errors
     /// With the fix: an address in use, a store of another installation, a folder that cannot be
     /// written, a Redis that loses jobs.
-    pub async fn start(config: &Config, metrics: PrometheusHandle) -> anyhow::Result<Self> {
+    pub(crate) async fn start(config: &Config, metrics: PrometheusHandle) -> anyhow::Result<Self> {
         let public = bind("http.listen", config.http.listen)?;
         let admin = bind("admin.listen", config.admin.listen)?;
         let (public_at, admin_at) = (public.local_addr()?, admin.local_addr()?);
@@ -96,7 +96,7 @@ impl App {
     }
 
     /// Runs until the tree has ended, then closes the stores.
-    pub async fn run(self) -> Exit {
+    pub(crate) async fn run(self) -> Exit {
         let exit = self.tree.wait().await;
         self.store.close().await;
         exit

@@ -47,7 +47,7 @@ enum Verb {
 }
 
 /// Runs the program.
-pub fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let command = Command::parse();
     let config = match Config::load(command.config.as_deref()) {
         Ok(config) => config,

@@ -16,7 +16,7 @@ const WRONG_CONFIGURATION: u8 = 2;
 const ENDED_AT_ONCE: i32 = 130;
 
 /// Runs the command.
-pub fn run(config: Config) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(config: Config) -> anyhow::Result<ExitCode> {
     if !tell_problems(&config) {
         return Ok(ExitCode::from(WRONG_CONFIGURATION));
     }
@@ -33,7 +33,7 @@ pub fn run(config: Config) -> anyhow::Result<ExitCode> {
 }
 
 /// Prints everything that is wrong with the configuration; `false` when something is.
-pub fn tell_problems(config: &Config) -> bool {
+pub(crate) fn tell_problems(config: &Config) -> bool {
     let problems = check(config);
     for problem in &problems {
         eprintln!("oxherd: {problem}");
@@ -62,7 +62,7 @@ fn tell(app: &App, config: &Config) {
 }
 
 /// Begins the drain at the first SIGTERM or SIGINT; ends the process at the second.
-pub fn drain_on_signal(drain: oxherd_actors::handles::Drain) -> anyhow::Result<()> {
+pub(crate) fn drain_on_signal(drain: oxherd_actors::handles::Drain) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::spawn(async move {

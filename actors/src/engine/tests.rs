@@ -1,3 +1,5 @@
+//! The engine's promises.
+
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use oxherd_queue::backend::ListQuery;

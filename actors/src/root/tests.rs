@@ -1,3 +1,5 @@
+//! The whole tree's promises.
+
 mod on_redis;
 mod world;
 

@@ -34,11 +34,13 @@ impl<T> Catalog for T where
 /// Accepting requests: rows, outbox and idempotency in one transaction.
 #[async_trait]
 pub trait Acceptance: Send + Sync {
-    /// Carries out a batch of intents in one transaction, each in a savepoint of its own; per
-    /// intent what was accepted or why not.
+    /// Carries out a batch of intents in one transaction; per intent what was accepted or why
+    /// not, and what was refused left nothing but a freed key. An error of the class `Transient`
+    /// may hide a commit whose answer was lost: nothing may be thrown away because of it.
     async fn commit(&self, intents: Vec<Intent>) -> Result<Vec<Result<Accepted>>>;
 
-    /// Marks a key as in flight for 60 s before a long request is read; tells what it finds.
+    /// Marks a key as in flight for 60 s before a long request is read; tells what it finds. An
+    /// empty fingerprint is one that is not known yet: the commit then compares.
     async fn reserve(&self, key: &IdempotencyKey, now_ms: u64) -> Result<Reservation>;
 
     /// Frees a key that is in flight, after an error.

@@ -142,6 +142,10 @@ async fn the_last_material_that_becomes_ready_wakes_the_plans_that_wait() {
     assert_eq!(effects.woken, std::slice::from_ref(&plan));
     assert_eq!(bench.see_plan(&plan).await.generation_status, GenerationStatus::Pending);
     assert_eq!(bench.waiting_jobs().await, [plan.as_str()]);
+    bench.make_plan(&plan).await;
+    for material in bench.see_plan(&plan).await.materials {
+        assert_eq!(material.title, "The document's own title");
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use super::boilerplate::is_boilerplate;
 use super::cut::{self, Edge};
 use super::heading::{Heading, headings};
 use super::wording::{self, Casing, Subject};
-use super::{effort, structure};
+use super::{effort, named_part, structure};
 use crate::author::{Brief, ModuleAnswer, SessionAnswer, validation};
 use crate::bundle::Bundle;
 use crate::chunk::Chunk;
@@ -32,23 +32,35 @@ pub(super) fn sessions(brief: &Brief, module: &ModuleAnswer) -> Vec<SessionAnswe
     let bundle = &material.bundle;
     let headings = headings(bundle);
     let writer = Writer::new(bundle, &headings, module, structure::language(brief, module));
-    let ranges = ranges(bundle, &headings, module);
+    let stressed = named_part::stressed(brief, module.material_index);
+    let ranges = ranges(bundle, &headings, module, &stressed);
     let mut answers: Vec<SessionAnswer> =
         ranges.iter().map(|(range, minutes)| writer.write(*range, *minutes)).collect();
     tell_apart(&mut answers);
     answers
 }
 
-/// Returns the chunks and the minutes of each session of a module.
+/// Returns the chunks and the minutes of each session of a module; `stressed` are the chunks that
+/// the learner asks by name to stress.
 pub(super) fn ranges(
     bundle: &Bundle,
     headings: &[Heading],
     module: &ModuleAnswer,
+    stressed: &[ChunkRange],
 ) -> Vec<(ChunkRange, f32)> {
     let ChunkRange { start, end } = module.chunk_range;
-    let factor = if module.stressed { STRESS } else { 1.0 };
     let chunks = bundle.chunks.get(start as usize..=end as usize).unwrap_or_default();
-    let minutes: Vec<f32> = chunks.iter().map(|chunk| effort::minutes(chunk) * factor).collect();
+    let named: Vec<ChunkRange> =
+        stressed.iter().filter(|part| part.start <= end && start <= part.end).copied().collect();
+    // What is named counts; without names it is the whole module that the goal asks for.
+    let is_stressed = |chunk: u32| {
+        let by_name = named.iter().any(|part| (part.start..=part.end).contains(&chunk));
+        module.stressed && (by_name || named.is_empty())
+    };
+    let take_longer = |(index, chunk): (u32, &Chunk)| {
+        effort::minutes(chunk) * if is_stressed(index) { STRESS } else { 1.0 }
+    };
+    let minutes: Vec<f32> = (start..).zip(chunks).map(take_longer).collect();
     let edges = edges(headings, module.chunk_range);
     let take = |range: &ChunkRange| {
         let part = &minutes[(range.start - start) as usize..=(range.end - start) as usize];

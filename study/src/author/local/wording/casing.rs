@@ -3,28 +3,29 @@
 
 use std::collections::HashMap;
 
-/// For each word, whether the text writes it small more often than capitalised.
+/// How often a text writes each word small, and how often with a capital inside a sentence.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::author::local) struct Casing(HashMap<String, i32>);
+pub(in crate::author::local) struct Casing(HashMap<String, (u32, u32)>);
 
 impl Casing {
     /// Reads texts.
     pub(in crate::author::local) fn of(texts: &[&str]) -> Self {
-        let mut counts: HashMap<String, i32> = HashMap::new();
+        let mut counts: HashMap<String, (u32, u32)> = HashMap::new();
         for text in texts {
-            let mut begins = true;
+            let (mut begins, mut in_brackets) = (true, false);
             for word in text.split_whitespace() {
+                in_brackets |= word.starts_with('[');
                 let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
                 let is_word = !bare.is_empty() && bare.bytes().all(|b| b.is_ascii_alphabetic());
                 if is_word {
                     let small = bare.bytes().all(|b| b.is_ascii_lowercase());
-                    // A capital at the beginning of a sentence tells nothing.
-                    let step = if small { 1 } else { -i32::from(!begins) * 2 };
-                    match counts.get_mut(&bare.to_ascii_lowercase()) {
-                        Some(count) => *count += step,
-                        None => _ = counts.insert(bare.to_ascii_lowercase(), step),
-                    }
+                    let (smalls, capitals) = counts.entry(bare.to_ascii_lowercase()).or_default();
+                    *smalls += u32::from(small);
+                    // A capital at the beginning of a sentence tells nothing, nor does one in the
+                    // title of a cross-reference: `[Job Control Basics]`.
+                    *capitals += u32::from(!small && !begins && !in_brackets);
                 }
+                in_brackets &= !word.contains(']');
                 begins = word.ends_with(['.', '?', '!', ':']);
             }
         }
@@ -60,14 +61,19 @@ impl Casing {
 
     /// Tells whether the text writes a word small.
     fn is_common(&self, word: &str) -> bool {
-        self.0.get(&bare(word)).is_some_and(|count| *count > 0)
+        self.0.get(&bare(word)).is_some_and(|(smalls, _)| *smalls > 0) && !self.is_name(word)
     }
 
     /// Tells whether the text writes a word with a capital.
-    fn is_name(&self, word: &str) -> bool {
-        !is_small(word) && self.0.get(&bare(word)).is_some_and(|count| *count < 0)
+    pub(super) fn is_name(&self, word: &str) -> bool {
+        let is_name = |(smalls, capitals): &(u32, u32)| *capitals > smalls * NAME_RATIO;
+        !is_small(word) && self.0.get(&bare(word)).is_some_and(is_name)
     }
 }
+
+/// A name is written with a capital so much more often than small: cross-references quote headings,
+/// which makes capitals of common words.
+const NAME_RATIO: u32 = 3;
 
 /// Tells whether a word begins with its only capital.
 fn is_capitalised(word: &str) -> bool {
@@ -99,7 +105,7 @@ mod tests {
     #[test]
     fn headings_are_written_as_the_text_writes_their_words() {
         let casing = Casing::of(&[
-            "The installer of Debian asks. Then the installer works on a debian mirror of Debian.",
+            "The installer of Debian asks. Then the installer works on a mirror of Debian, see [The Installer].",
         ]);
         assert_eq!(casing.inside("How the Installer Works"), "how the installer works");
         assert_eq!(casing.inside("Debian Mirror Setup"), "Debian mirror setup");
