@@ -19,39 +19,39 @@ use crate::handles::IntakeRequest;
 use crate::records::{AcceptedRun, Records};
 
 /// The most requests that share a transaction.
-pub const BATCH_MAX: usize = 256;
+pub(crate) const BATCH_MAX: usize = 256;
 /// How long the catalog may take, so that the edge answers within 3 s.
 const CATALOG_TIMEOUT: Duration = Duration::from_millis(2500);
 
 /// What tells whether new runs may be accepted.
 #[derive(Debug, Clone, Copy)]
-pub struct Pressure {
+pub(crate) struct Pressure {
     /// The most rows that may wait for the queue.
-    pub rows_max: u64,
+    pub(crate) rows_max: u64,
     /// The age of the oldest such row at which new runs are refused.
-    pub age_max: Duration,
+    pub(crate) age_max: Duration,
     /// The most unfinished runs of one user in the queues; rows that fairness holds back do not
     /// count.
-    pub in_queue_max: u32,
+    pub(crate) in_queue_max: u32,
 }
 
 /// Commits requests.
-pub struct Committer {
+pub(crate) struct Committer {
     /// Where they are written.
-    pub catalog: Arc<dyn Catalog>,
+    pub(crate) catalog: Arc<dyn Catalog>,
     /// Where their runs are seen.
-    pub records: Records,
+    pub(crate) records: Records,
     /// Wakes the relay after each commit.
-    pub relay: Arc<Notify>,
+    pub(crate) relay: Arc<Notify>,
     /// When new runs are refused.
-    pub pressure: Pressure,
+    pub(crate) pressure: Pressure,
     /// Whether the queues answered lately.
-    pub queues_answer: Arc<dyn Fn() -> bool + Send + Sync>,
+    pub(crate) queues_answer: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
 impl Committer {
     /// Carries out a batch of requests and answers each.
-    pub async fn commit(&self, requests: Vec<IntakeRequest>, now_ms: u64) {
+    pub(crate) async fn commit(&self, requests: Vec<IntakeRequest>, now_ms: u64) {
         let open: Vec<_> = requests.into_iter().filter(|r| !r.answer.is_closed()).collect();
         let (admitted, refused) = self.admit(open, now_ms).await;
         for (request, error) in refused {
@@ -88,13 +88,13 @@ impl Committer {
         requests: Vec<IntakeRequest>,
         now_ms: u64,
     ) -> (Vec<IntakeRequest>, Vec<(IntakeRequest, StudyError)>) {
-        if !requests.iter().any(|request| starts_run(&request.intent.action)) {
+        if !requests.iter().any(IntakeRequest::starts_run) {
             return (requests, Vec::new());
         }
         let obstacle = self.obstacle(now_ms).await;
         let Some(obstacle) = obstacle else { return (requests, Vec::new()) };
         let (runs, others): (Vec<_>, Vec<_>) =
-            requests.into_iter().partition(|request| starts_run(&request.intent.action));
+            requests.into_iter().partition(IntakeRequest::starts_run);
         (others, runs.into_iter().map(|request| (request, obstacle.clone())).collect())
     }
 
@@ -115,14 +115,17 @@ impl Committer {
     }
 }
 
-fn starts_run(action: &Action) -> bool {
-    match action {
-        Action::InitUpload(_) | Action::StoreUpload { .. } => false,
-        Action::CompleteUpload { .. }
-        | Action::CreateMaterial { .. }
-        | Action::RetryMaterial(_)
-        | Action::CreatePlan { .. }
-        | Action::RetryPlan { .. } => true,
+impl IntakeRequest {
+    /// Tells whether a job follows from the request.
+    pub(crate) fn starts_run(&self) -> bool {
+        match self.intent.action {
+            Action::InitUpload(_) | Action::StoreUpload { .. } => false,
+            Action::CompleteUpload { .. }
+            | Action::CreateMaterial { .. }
+            | Action::RetryMaterial(_)
+            | Action::CreatePlan { .. }
+            | Action::RetryPlan { .. } => true,
+        }
     }
 }
 

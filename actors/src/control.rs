@@ -21,19 +21,19 @@ use crate::records::{Change, Records};
 const STOP_SHOWN_WITHIN: Duration = Duration::from_millis(800);
 
 /// Cancels jobs.
-pub struct Control {
+pub(crate) struct Control {
     /// The rows.
-    pub catalog: Arc<dyn Catalog>,
+    pub(crate) catalog: Arc<dyn Catalog>,
     /// The jobs.
-    pub queues: HashMap<String, Arc<dyn Backend>>,
+    pub(crate) queues: HashMap<String, Arc<dyn Backend>>,
     /// The records.
-    pub records: Records,
+    pub(crate) records: Records,
     /// Hears of plans that a cancelled material failed.
-    pub effects: Arc<dyn EffectsObserver>,
+    pub(crate) effects: Arc<dyn EffectsObserver>,
     /// Tells the time, milliseconds since the epoch.
-    pub now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
+    pub(crate) now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
     /// Stops a run of this process at once; `false` when it runs elsewhere or not at all.
-    pub stop_here: Arc<dyn Fn(&JobId) -> bool + Send + Sync>,
+    pub(crate) stop_here: Arc<dyn Fn(&JobId) -> bool + Send + Sync>,
 }
 
 #[async_trait]
@@ -75,7 +75,11 @@ impl JobControl for Control {
         match self.end(&record).await {
             Ok(Cancelled::Ended { version }) => self.tell(job, version),
             Ok(Cancelled::Unknown) => self.tell(job, Position::START),
-            Ok(Cancelled::Requested { .. }) => drop((self.stop_here)(job)),
+            Ok(Cancelled::Requested { version, .. }) => {
+                // Its entity is gone: however the run ends now, this is its last word.
+                self.tell(job, version);
+                (self.stop_here)(job);
+            }
             Ok(Cancelled::AlreadyFinished { .. }) => self.records.lost(job),
             Err(error) => {
                 tracing::warn!(job.id = %job, "job of a deleted entity lives on: {error}")

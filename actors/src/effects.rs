@@ -13,13 +13,13 @@ use crate::processors::EffectsObserver;
 use crate::records::{Change, Records};
 
 /// Wakes the relay for plans that may run, and shows those that failed.
-pub struct EffectsHub {
+pub(crate) struct EffectsHub {
     /// The records.
-    pub records: Records,
+    pub(crate) records: Records,
     /// Wakes the relay.
-    pub relay: Arc<Notify>,
+    pub(crate) relay: Arc<Notify>,
     /// The time.
-    pub clock: SharedClock,
+    pub(crate) clock: SharedClock,
 }
 
 impl EffectsObserver for EffectsHub {

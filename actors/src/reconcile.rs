@@ -7,14 +7,13 @@ use std::sync::Arc;
 use oxherd_queue::job::JobSnapshot;
 use oxherd_queue::outcome::Failure;
 use oxherd_queue::{Backend, JobId, JobState};
-use oxherd_study::accept::jobs::MATERIAL_QUEUE;
 use oxherd_study::error::ErrorCode;
 use oxherd_study::material::EntityError;
 use oxherd_study::ports::{Catalog, Unsettled};
 use oxherd_study::{MaterialId, PlanId, StudyError};
 
 use crate::processors::EffectsObserver;
-use crate::records::{AcceptedRun, Change, Records};
+use crate::records::{Change, Records};
 use crate::relay::{RelayError, job_of};
 
 /// Rows that are looked at in one call.
@@ -23,52 +22,32 @@ const PAGE: usize = 200;
 const SETTLING_MS: u64 = 30_000;
 
 /// Compares rows and jobs, and mends.
-pub struct Reconciler {
+pub(crate) struct Reconciler {
     /// The rows.
-    pub catalog: Arc<dyn Catalog>,
+    pub(crate) catalog: Arc<dyn Catalog>,
     /// The jobs.
-    pub queues: HashMap<String, Arc<dyn Backend>>,
+    pub(crate) queues: HashMap<String, Arc<dyn Backend>>,
     /// The records.
-    pub records: Records,
+    pub(crate) records: Records,
     /// Hears of plans that a failed material woke or failed.
-    pub effects: Arc<dyn EffectsObserver>,
+    pub(crate) effects: Arc<dyn EffectsObserver>,
 }
 
 /// What a comparison did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Mended {
+pub(crate) struct Mended {
     /// Jobs that were missing and were added again.
-    pub submitted: usize,
+    pub(crate) submitted: usize,
     /// Rows that were written from their jobs.
-    pub written: usize,
+    pub(crate) written: usize,
 }
 
 impl Reconciler {
-    /// Notes every run that has not ended, so that it can be read before anything else happens.
-    ///
-    /// # Errors
-    /// When the catalog does not answer.
-    pub async fn prime(&self, now_ms: u64) -> Result<usize, StudyError> {
-        let (mut after, mut noted) = (None::<String>, 0);
-        loop {
-            let page = self.catalog.unsettled(now_ms + 1, after.as_deref(), PAGE).await?;
-            let Some(last) = page.last() else { return Ok(noted) };
-            after = Some(last.row.job.clone());
-            noted += page.len();
-            let runs: Vec<_> = page.iter().map(run_of).collect();
-            for run in &runs {
-                // A record that the store knows is newer than what can be told from the row.
-                let _ = crate::handles::StatusSource::lookup(&self.records, &run.job).await;
-            }
-            self.records.accepted(&runs).await;
-        }
-    }
-
     /// Compares every row that has not ended and was not touched for 30 s.
     ///
     /// # Errors
     /// When a store does not answer; what was mended stays mended.
-    pub async fn run(&self, now_ms: u64) -> Result<Mended, RelayError> {
+    pub(crate) async fn run(&self, now_ms: u64) -> Result<Mended, RelayError> {
         let before = now_ms.saturating_sub(SETTLING_MS);
         let (mut after, mut mended) = (None::<String>, Mended::default());
         loop {
@@ -160,22 +139,5 @@ fn judge(row: &Unsettled, job: Option<&JobSnapshot>) -> Judgement {
             "the job completed without a result for this entity",
         )),
         _ => Judgement::Agrees,
-    }
-}
-
-fn run_of(row: &Unsettled) -> AcceptedRun {
-    use oxherd_study::accept::jobs::{MATERIAL_JOB, PLAN_JOB, PLAN_QUEUE};
-    let (queue, name) = if row.queue == MATERIAL_QUEUE {
-        (MATERIAL_QUEUE, MATERIAL_JOB)
-    } else {
-        (PLAN_QUEUE, PLAN_JOB)
-    };
-    AcceptedRun {
-        job: JobId::from_store(row.row.job.as_str()),
-        queue,
-        name,
-        user: row.row.user.clone(),
-        generation: row.row.generation,
-        accepted_ms: row.row.created_ms,
     }
 }

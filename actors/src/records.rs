@@ -11,6 +11,7 @@
 
 mod change;
 mod lookup;
+mod saving;
 mod shards;
 mod tail;
 
@@ -22,7 +23,7 @@ use oxherd_queue::job::ClaimedJob;
 use oxherd_queue::outcome::{Failure, Settled};
 use oxherd_queue::status::{StatusRecord, StatusStore};
 use oxherd_queue::worker::ProgressObserver;
-use oxherd_queue::{Backend, JobId, JobState, Payload, Position, QueueError};
+use oxherd_queue::{Backend, JobId, JobState, Payload, Position};
 use oxherd_study::UserId;
 use oxherd_study::ports::Ports;
 use tokio::sync::Notify;
@@ -30,8 +31,8 @@ use tokio::sync::Notify;
 pub use change::Change;
 use shards::Shards;
 
-/// The most records that are saved in one call.
-const SAVED_AT_ONCE: usize = 256;
+/// How long an accepted request waits for its record to be saved; memory has it anyhow.
+const SAVED_WITHIN: std::time::Duration = std::time::Duration::from_millis(300);
 
 /// The records of recent jobs; cheap to clone.
 #[derive(Clone)]
@@ -99,16 +100,28 @@ impl Records {
         }
     }
 
-    /// Notes accepted runs, and saves them before it returns if the store answers.
+    /// Notes accepted runs, and saves them before it returns if the store answers at once.
     ///
     /// A run of a generation that is known already changes nothing.
     pub async fn accepted(&self, runs: &[AcceptedRun]) {
-        let fresh = runs.iter().filter(|run| self.begin(run)).count();
-        if fresh > 0
-            && let Err(error) = self.save().await
-        {
-            tracing::warn!("records of accepted runs are kept in memory for now: {error}");
+        if runs.iter().filter(|run| self.begin(run)).count() == 0 {
+            return;
         }
+        let records = self.clone();
+        // A task of its own: given up half-way, the save would lose what it has in hand.
+        let save = tokio::spawn(async move { records.save().await });
+        let why = match tokio::time::timeout(SAVED_WITHIN, save).await {
+            Ok(Ok(Ok(()))) => return,
+            Ok(Ok(Err(error))) => error.to_string(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {SAVED_WITHIN:?}"),
+        };
+        tracing::warn!("records of accepted runs are kept in memory for now: {why}");
+    }
+
+    /// Lets every record of a living job be read from the stores again before it is believed.
+    pub(crate) fn distrust(&self) {
+        self.inner.queues.keys().for_each(|queue| self.inner.shards.mark_stale(queue));
     }
 
     fn begin(&self, run: &AcceptedRun) -> bool {
@@ -143,6 +156,10 @@ impl Records {
             let generation = job.job.generation();
             if entry.record.as_ref().is_none_or(|record| record.generation < generation) {
                 let owner = lookup::owner_of(&job.job.data)?;
+                // Data is what a producer says: it never makes a job someone else's.
+                if entry.record.as_ref().is_some_and(|old| old.owner != owner) {
+                    return None;
+                }
                 let mut record = change::record_of(queue, &owner, &job.job);
                 if let Some(old) = &entry.record {
                     record.version = record.version.max(old.version.next());
@@ -210,48 +227,6 @@ impl Records {
             unsaved.insert(record.job.clone(), record);
             drop(unsaved);
             self.inner.has_unsaved.notify_one();
-        }
-    }
-
-    /// Completes when there is something to save.
-    pub async fn unsaved(&self) {
-        self.inner.has_unsaved.notified().await;
-    }
-
-    /// Saves what was not saved yet; what the store refuses to take stays for the next call.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn save(&self) -> Result<(), QueueError> {
-        loop {
-            let batch = self.take_unsaved();
-            if batch.is_empty() {
-                return Ok(());
-            }
-            let records = batch.iter().map(|record| record.as_ref().clone()).collect();
-            match self.inner.store.put(records).await {
-                Ok(newer) => newer.into_iter().flatten().for_each(|record| self.adopt(record)),
-                Err(error) => {
-                    self.give_back(batch);
-                    return Err(error);
-                }
-            }
-        }
-    }
-
-    fn take_unsaved(&self) -> Vec<Arc<StatusRecord>> {
-        let mut unsaved = self.inner.unsaved.lock().unwrap_or_else(PoisonError::into_inner);
-        if unsaved.len() <= SAVED_AT_ONCE {
-            return std::mem::take(&mut *unsaved).into_values().collect();
-        }
-        let some: Vec<JobId> = unsaved.keys().take(SAVED_AT_ONCE).cloned().collect();
-        some.iter().filter_map(|job| unsaved.remove(job)).collect()
-    }
-
-    fn give_back(&self, batch: Vec<Arc<StatusRecord>>) {
-        let mut unsaved = self.inner.unsaved.lock().unwrap_or_else(PoisonError::into_inner);
-        for record in batch {
-            unsaved.entry(record.job.clone()).or_insert(record);
         }
     }
 

@@ -16,26 +16,26 @@ const PAGE: usize = 200;
 const PREFIXES: [&str; 2] = ["uploads/", "bundles/"];
 
 /// Removes what nobody refers to.
-pub struct Janitor {
+pub(crate) struct Janitor {
     /// The rows.
-    pub catalog: Arc<dyn Catalog>,
+    pub(crate) catalog: Arc<dyn Catalog>,
     /// The files.
-    pub objects: Arc<dyn Objects>,
+    pub(crate) objects: Arc<dyn Objects>,
     /// The job records.
-    pub store: Arc<dyn Store>,
+    pub(crate) store: Arc<dyn Store>,
 }
 
 /// What a sweep removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Removed {
+pub(crate) struct Removed {
     /// Uploads that expired.
-    pub uploads: usize,
+    pub(crate) uploads: usize,
     /// Objects without a row.
-    pub objects: usize,
+    pub(crate) objects: usize,
     /// Idempotency keys older than a day.
-    pub keys: u64,
+    pub(crate) keys: u64,
     /// Records of jobs that ended more than a day ago.
-    pub records: u64,
+    pub(crate) records: u64,
 }
 
 impl Janitor {
@@ -43,7 +43,7 @@ impl Janitor {
     ///
     /// # Errors
     /// When a store does not answer; what was removed stays removed.
-    pub async fn run(&self, now_ms: u64) -> Result<Removed, StudyError> {
+    pub(crate) async fn run(&self, now_ms: u64) -> Result<Removed, StudyError> {
         let records = self.store.status().purge().await;
         Ok(Removed {
             uploads: self.expired_uploads(now_ms).await?,

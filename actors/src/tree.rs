@@ -1,5 +1,7 @@
 //! The health document: the tree as one JSON value.
 
+pub(crate) mod live;
+
 use serde::{Deserialize, Serialize};
 
 /// An actor and its children, as `/health/supervisor` shows them.
@@ -29,6 +31,25 @@ pub struct TreeNode {
     pub details: serde_json::Map<String, serde_json::Value>,
     /// Its children, in start order; slots beyond 16 are one line.
     pub children: Vec<TreeNode>,
+}
+
+impl TreeNode {
+    /// The root before it is there.
+    pub(crate) fn unborn() -> Self {
+        Self {
+            name: "Root".to_owned(),
+            kind: "Root".to_owned(),
+            state: NodeState::Starting,
+            since: live::rfc3339(0),
+            restarts: 0,
+            restarts_in_window: 0,
+            restarts_allowed: 0,
+            last_failure: None,
+            mailbox: 0,
+            details: serde_json::Map::new(),
+            children: Vec::new(),
+        }
+    }
 }
 
 /// How an actor is.

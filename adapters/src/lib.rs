@@ -3,7 +3,7 @@
 //! # Layout, in reading order
 //! * [`admin`]: a running service, as the command line sees it.
 //! * [`catalog`]: rows, in SQL.
-//! * [`objects`]: files.
+//! * [`objects`]: files, in a folder.
 //! * [`parser`]: documents to text, each in a child process.
 //! * [`embedder`], [`index`]: texts to vectors and to full-text indexes.
 
@@ -14,3 +14,6 @@ pub mod index;
 pub mod objects;
 pub mod parser;
 mod terms;
+
+#[cfg(test)]
+mod small_disk;

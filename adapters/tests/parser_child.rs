@@ -119,6 +119,30 @@ async fn a_command_that_does_not_exist_is_worth_another_attempt() {
 }
 
 #[tokio::test]
+async fn a_run_that_is_given_up_leaves_no_process() {
+    let parser = ChildParser::new(shell("exec sleep 3033"));
+    let run = parser.parse(DocumentKind::Text, source(b"text"), &|_, _| {});
+
+    let given_up = tokio::time::timeout(Duration::from_millis(300), run).await;
+
+    assert!(given_up.is_err());
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while is_running("3033") {
+        assert!(Instant::now() < deadline, "the child lives on");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Tells whether there is a process with this argument, where the system shows them as files.
+fn is_running(argument: &str) -> bool {
+    let Ok(processes) = std::fs::read_dir("/proc") else { return false };
+    processes.flatten().any(|process| {
+        let command = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+        command.split(|byte| *byte == 0).any(|part| part == argument.as_bytes())
+    })
+}
+
+#[tokio::test]
 async fn the_sandbox_says_how_it_confines() {
     let state = ChildParser::new(options()).sandbox_state().await.unwrap();
 

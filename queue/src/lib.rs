@@ -1,5 +1,37 @@
 //! The job engine: BullMQ-compatible queues on an embedded store or on Redis.
 //!
+//! Jobs are kept by a [`Store`] and acknowledged once it would survive a crash. A worker claims
+//! them under a lock, runs the handler of their name, and tells the store how it ended; what fails
+//! is tried again after a backoff, what a dead worker held is taken back. A run may happen more
+//! than once: effects outside must be fenced or idempotent.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), oxherd_queue::QueueError> {
+//! use std::sync::Arc;
+//! use oxherd_queue::{Queue, Store, backend::embedded::EmbeddedStore, clock::SystemClock};
+//! use oxherd_queue::worker::{Handlers, Worker, WorkerOptions};
+//!
+//! let store = EmbeddedStore::open("data".as_ref(), Arc::new(SystemClock))?;
+//! let backend = store.queue("greetings").await?;
+//! Queue::new(backend.clone()).add("greet", &"Ada").await?;
+//!
+//! let handlers = Handlers::new()
+//!     .with_fn("greet", |name: String, _| async move { Ok(format!("hello, {name}")) });
+//! let worker = Worker::new(backend, WorkerOptions::default().with_concurrency(8))?;
+//! worker.run(handlers, async { let _ = tokio::signal::ctrl_c().await; }).await
+//! # }
+//! ```
+//!
+//! A whole program is in `examples/hello.rs`. The same jobs can be added, run and watched by Node's
+//! `bullmq` when the store is [`backend::redis::RedisStore`].
+//!
+//! # Which door
+//! * Adding and waiting for jobs of one type: [`Queue`]. All operations: [`Backend`].
+//! * Running jobs: [`worker::Worker`] with [`worker::Handlers`]. Its steps are public, for programs
+//!   that drive them in their own way, as a supervision tree does.
+//! * Errors of a handler say what happens next: [`JobError`]. Errors of the engine say whether the
+//!   same call may succeed later: [`QueueError::is_transient`].
+//!
 //! # Layout, in reading order
 //! * [`job`], [`options`], [`outcome`], [`event`], [`error`], [`clock`]: the values.
 //! * [`backend`]: the four roles of a store (produce, consume, inspect, maintain) and its two

@@ -31,6 +31,8 @@ macro_rules! on_both_stores {
 mod flaky;
 #[path = "conformance/redis_server.rs"]
 mod redis_server;
+#[path = "conformance/running.rs"]
+mod running;
 #[path = "conformance/world.rs"]
 mod world;
 
@@ -68,3 +70,7 @@ mod submit;
 mod wait;
 #[path = "conformance/worker.rs"]
 mod worker;
+#[path = "conformance/worker_failures.rs"]
+mod worker_failures;
+#[path = "conformance/worker_outages.rs"]
+mod worker_outages;

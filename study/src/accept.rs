@@ -86,7 +86,7 @@ pub struct NewUpload {
     pub filename: String,
     /// The kind that name and declared type agree on.
     pub kind: DocumentKind,
-    /// The size in bytes.
+    /// The size in bytes; 0 when it is not known before the file has arrived.
     pub size_bytes: u64,
     /// The declared hash, 64 lower-case hexadecimal digits.
     pub sha256: Option<String>,

@@ -1,9 +1,11 @@
 //! Chunks: pieces of a document that fit one thought, cut along its structure.
 //!
 //! A chunk never reaches over a heading of the outline, keeps paragraphs whole where they fit, and
-//! every text of the document is in exactly one chunk. Headings are not in the text of chunks but
-//! above them, in the heading path and the outline. The same document always gives the same chunks.
+//! every text of the document is in exactly one chunk, but for tables of contents, which are in
+//! none. Headings are not in the text of chunks but above them, in the heading path and the
+//! outline. The same document always gives the same chunks.
 
+mod contents;
 mod pack;
 mod section;
 mod sentence;

@@ -76,6 +76,21 @@ pub struct ParsedDocument {
     pub blocks: Vec<Block>,
 }
 
+impl ParsedDocument {
+    /// Returns the title: the document's own, else its only heading of the highest level when the
+    /// text begins with it.
+    #[must_use]
+    pub fn own_title(&self) -> Option<&str> {
+        let top = BlockKind::Heading { level: 1 };
+        let heads_all = || {
+            let first = self.blocks.first().filter(|block| block.kind == top)?;
+            let alone = self.blocks[1..].iter().all(|block| block.kind != top);
+            alone.then_some(first.text.as_str())
+        };
+        self.title.as_deref().or_else(heads_all)
+    }
+}
+
 /// A piece of text that is never cut but by the chunker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Block {
@@ -105,4 +120,30 @@ pub enum BlockKind {
     Code,
     /// A table, one row a line.
     Table,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(title: Option<&str>, headings: &[&str]) -> ParsedDocument {
+        let heading = |text: &&str| Block {
+            kind: BlockKind::Heading { level: 1 },
+            text: (*text).to_owned(),
+            page: None,
+        };
+        ParsedDocument {
+            title: title.map(str::to_owned),
+            page_count: None,
+            blocks: headings.iter().map(heading).collect(),
+        }
+    }
+
+    #[test]
+    fn the_only_top_heading_is_the_title_of_a_document_without_one() {
+        assert_eq!(document(Some("T"), &["A"]).own_title(), Some("T"));
+        assert_eq!(document(None, &["A"]).own_title(), Some("A"));
+        assert_eq!(document(None, &["A", "B"]).own_title(), None);
+        assert_eq!(document(None, &[]).own_title(), None);
+    }
 }

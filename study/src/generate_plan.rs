@@ -161,3 +161,6 @@ impl PlanRun<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

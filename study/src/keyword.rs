@@ -66,9 +66,9 @@ impl Vocabulary {
     pub fn of<T: AsRef<str>>(texts: &[T]) -> Self {
         let raw: Vec<Vec<RawToken<'_>>> =
             texts.iter().map(|text| token::tokens(text.as_ref())).collect();
-        let nouns = korean::Nouns::of(raw.iter().flatten().map(|token| token.surface));
+        let evidence = korean::Evidence::of(raw.iter().flatten().map(|token| token.surface));
         let mut builder = Builder::default();
-        let texts = raw.iter().map(|tokens| builder.read(tokens, &nouns)).collect();
+        let texts = raw.iter().map(|tokens| builder.read(tokens, &evidence)).collect();
         Self { words: builder.finish(), texts }
     }
 
@@ -110,13 +110,13 @@ struct Builder {
 }
 
 impl Builder {
-    fn read(&mut self, tokens: &[RawToken<'_>], nouns: &korean::Nouns) -> Vec<Token> {
+    fn read(&mut self, tokens: &[RawToken<'_>], evidence: &korean::Evidence<'_>) -> Vec<Token> {
         self.text += 1;
         let mut breaks_next = false;
         tokens
             .iter()
             .map(|raw| {
-                let reading = token::read(raw.surface, nouns);
+                let reading = token::read(raw.surface, evidence);
                 let breaks_before = raw.breaks_before || std::mem::take(&mut breaks_next);
                 breaks_next = reading.ends_phrase;
                 let word = self.number(&reading.folded, reading.display);

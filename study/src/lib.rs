@@ -30,6 +30,8 @@ pub mod requirements;
 pub mod retrieve;
 pub mod schedule;
 pub mod summary;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod upload;
 pub mod vector;
 

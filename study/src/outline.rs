@@ -11,6 +11,8 @@ use crate::language::Language;
 const KEYWORDS_MAX: usize = 8;
 /// How many chunks a part of a document without headings has, about: ten minutes of reading.
 const PART_CHUNKS: usize = 8;
+/// The most parts of a document without headings; more is a list and no overview.
+const PARTS_MAX: usize = 24;
 
 /// Inclusive, 0-based chunk indexes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,42 +86,56 @@ fn close(
 }
 
 /// Divides a document without headings into even parts, named by their pages, else by their key
-/// phrases.
+/// phrases; a single part is named like the document.
 pub(crate) fn flat(document_title: Option<&str>, chunks: &[Chunk]) -> Vec<OutlineNode> {
     let language = Language::of_all(chunks.iter().map(|chunk| chunk.text.as_str()));
     let vocabulary = vocabulary(chunks);
-    let count = chunks.len().div_ceil(PART_CHUNKS);
+    let count = chunks.len().div_ceil(PART_CHUNKS).min(PARTS_MAX);
     let bounds = |part: usize| part * chunks.len() / count;
-    (0..count)
-        .map(|part| {
-            let range = bounds(part)..bounds(part + 1);
-            let keywords = vocabulary.keyphrases(range.clone(), KEYWORDS_MAX);
-            let title = match document_title.map(str::trim).filter(|title| !title.is_empty()) {
-                Some(title) if count == 1 => title.to_owned(),
-                _ => part_title(part, &chunks[range.clone()], &keywords, language),
-            };
-            let mut node = node(&title, 1, chunks[range.start].page, range.clone());
-            node.chunk_range.end = to_index(range.end - 1);
-            node.keywords = keywords;
-            node
-        })
-        .collect()
+    let part_node = |part: usize| {
+        let range = bounds(part)..bounds(part + 1);
+        let keywords = vocabulary.keyphrases(range.clone(), KEYWORDS_MAX);
+        let pages = page_title(&chunks[range.clone()], language);
+        let title =
+            pages.unwrap_or_else(|| phrase_title((count > 1).then_some(part), &keywords, language));
+        let end = to_index(range.end - 1);
+        let mut node = node(&title, 1, chunks[range.start].page, range);
+        node.chunk_range.end = end;
+        node.keywords = keywords;
+        node
+    };
+    let mut parts: Vec<OutlineNode> = (0..count).map(part_node).collect();
+    let document_title = document_title.map(str::trim).filter(|title| !title.is_empty());
+    if let ([only], Some(title)) = (parts.as_mut_slice(), document_title) {
+        only.title = title.to_owned();
+    }
+    parts
 }
 
-fn part_title(part: usize, chunks: &[Chunk], keywords: &[String], language: Language) -> String {
-    let first = chunks.first().and_then(|chunk| chunk.page);
-    let last = chunks.last().and_then(|chunk| chunk.page_end);
-    let number = part + 1;
-    let about = keywords.iter().take(2).cloned().collect::<Vec<_>>().join(", ");
-    match (first, last, language) {
-        (Some(first), Some(last), Language::English) if first == last => format!("Page {first}"),
-        (Some(first), Some(last), Language::English) => format!("Pages {first}-{last}"),
-        (Some(first), Some(last), Language::Korean) if first == last => format!("{first}쪽"),
-        (Some(first), Some(last), Language::Korean) => format!("{first}-{last}쪽"),
-        (.., Language::English) if about.is_empty() => format!("Part {number}"),
-        (.., Language::English) => format!("Part {number}: {about}"),
-        (.., Language::Korean) if about.is_empty() => format!("{number}부"),
-        (.., Language::Korean) => format!("{number}부: {about}"),
+fn page_title(chunks: &[Chunk], language: Language) -> Option<String> {
+    let first = chunks.first()?.page?;
+    let last = chunks.last()?.page_end?;
+    Some(match language {
+        Language::English if first == last => format!("Page {first}"),
+        Language::English => format!("Pages {first}-{last}"),
+        Language::Korean if first == last => format!("{first}쪽"),
+        Language::Korean => format!("{first}-{last}쪽"),
+    })
+}
+
+/// Names a part by its number, if it has one, and what it is about, if that is known.
+fn phrase_title(part: Option<usize>, keywords: &[String], language: Language) -> String {
+    let number = part.map(|part| match language {
+        Language::English => format!("Part {}", part + 1),
+        Language::Korean => format!("{}부", part + 1),
+    });
+    let about = keywords.iter().take(2).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match (number, about.is_empty(), language) {
+        (Some(number), true, _) => number,
+        (Some(number), false, _) => format!("{number}: {about}"),
+        (None, false, _) => about,
+        (None, true, Language::English) => "Text".to_owned(),
+        (None, true, Language::Korean) => "본문".to_owned(),
     }
 }
 

@@ -131,7 +131,7 @@ impl Processing<'_> {
             chunks,
             outline,
             language,
-            document_title: document.title,
+            document_title: document.own_title().map(str::to_owned),
             summary,
             page_count: document.page_count,
             embedding_model: self.ports.embedder.model().to_owned(),
@@ -220,3 +220,6 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
         StudyError::transient(ErrorCode::InternalError, "processing broke off unexpectedly")
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -110,3 +110,6 @@ fn describe(hit: &Hit, material: &Searchable, open: &OpenBundle, query: &str) ->
         score: hit.score,
     })
 }
+
+#[cfg(test)]
+mod tests;

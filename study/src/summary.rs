@@ -20,9 +20,24 @@ const CHUNKS_READ: usize = 60;
 /// A sentence with this share of words of those before says nothing new.
 const REPEATED: f32 = 0.6;
 
-/// Sentences with these are about the book and not about its matter.
-const BOILERPLATE: &[&str] =
-    &["copyright", "©", "all rights reserved", "isbn", "licensed under", "저작권", "무단 전재"];
+/// Sentences with these, or under headings with these, are about the book and not about its
+/// matter.
+const BOILERPLATE: &[&str] = &[
+    "copyright",
+    "©",
+    "all rights reserved",
+    "isbn",
+    "license",
+    "warrant",
+    "acknowledg",
+    "contributors",
+    "저작권",
+    "무단 전재",
+    "라이선스",
+    "허가서",
+    "감사의 말",
+    "감사의 글",
+];
 
 /// Returns the most telling sentences in the document's order; the beginning of the text when it
 /// has no sentences. Empty only when there are no chunks.
@@ -58,8 +73,12 @@ struct Candidate {
 }
 
 impl Candidate {
+    /// From another chunk, and with other words.
     fn is_new(&self, chosen: &[Self]) -> bool {
         chosen.iter().all(|other| {
+            if self.place.0 == other.place.0 {
+                return false;
+            }
             let common = self.words.intersection(&other.words).count() as f32;
             common < REPEATED * self.words.len().min(other.words.len()) as f32
         })
@@ -104,13 +123,19 @@ fn is_prose(sentence: &str) -> bool {
         .chars()
         .filter(|c| !c.is_alphabetic() && !c.is_whitespace() && !matches!(c, ',' | '\'' | '’'))
         .count();
+    let capitals = sentence.chars().filter(|c| c.is_uppercase()).count();
     let begins = sentence.starts_with(|c: char| c.is_alphabetic() && !c.is_lowercase());
-    let lower = sentence.to_lowercase();
     SENTENCE_LENGTH.contains(&length)
         && begins
-        && !BOILERPLATE.iter().any(|words| lower.contains(words))
+        && !is_boilerplate(sentence)
         && sentence.ends_with(['.', '!', '。', '"', '”', ')'])
         && odd * 8 <= length
+        && capitals * 4 <= length
+}
+
+fn is_boilerplate(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    BOILERPLATE.iter().any(|words| lower.contains(words))
 }
 
 /// The first words of the text, for texts without sentences.

@@ -7,17 +7,18 @@ use async_trait::async_trait;
 use oxherd_queue::job::JobSnapshot;
 use oxherd_queue::outcome::Failure;
 use oxherd_queue::status::StatusRecord;
-use oxherd_queue::{Backend, JobId, Payload, QueueError};
-use oxherd_study::accept::jobs::{MATERIAL_QUEUE, PLAN_QUEUE};
+use oxherd_queue::{Backend, JobId, Payload, Position, QueueError};
+use oxherd_study::accept::jobs::{MATERIAL_JOB, MATERIAL_QUEUE, PLAN_JOB, PLAN_QUEUE};
 use oxherd_study::material::{EntityError, MaterialStatus};
 use oxherd_study::plan::GenerationStatus;
+use oxherd_study::ports::Entity;
 use oxherd_study::{MaterialId, PlanId, UserId};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::watch;
 
 use super::change::{Change, apply, change_of, record_of};
-use super::{Inner, Records};
+use super::{AcceptedRun, Inner, Records};
 use crate::handles::StatusSource;
 
 /// Lookups that are under way, so that many readers of one job cost one.
@@ -132,9 +133,9 @@ impl Inner {
         };
         match (newest, found) {
             (Some(record), Some(found)) => Ok(Some(self.brought_up(record, &found))),
-            (Some(record), None) => Ok(Some(self.from_row(record).await)),
+            (Some(record), None) => Ok(Some(self.as_its_row_says(record).await)),
             (None, Some(found)) => self.foreign(name, &found).await,
-            (None, None) => Ok(None),
+            (None, None) => self.of_entity(job).await,
         }
     }
 
@@ -145,18 +146,22 @@ impl Inner {
         }
         let progress = found.job.progress.as_ref().and_then(super::change::progress_of);
         let record = match progress {
-            Some(progress) => {
-                let change = Change::Progress(progress);
-                apply(&record, &change, record.version.next()).unwrap_or(record)
-            }
+            Some(progress) => self.told_now(record, &Change::Progress(progress)),
             None => record,
         };
         let change = change_of(found, self.clock.now_ms());
-        apply(&record, &change, record.version.next()).unwrap_or(record)
+        self.told_now(record, &change)
+    }
+
+    /// Applies a change whose event is not at hand. A process that died may have shown newer
+    /// versions than it saved; those of now are above them.
+    fn told_now(&self, record: StatusRecord, change: &Change) -> StatusRecord {
+        let now = Position { ms: self.clock.now_ms(), seq: 0 };
+        apply(&record, change, now).unwrap_or(record)
     }
 
     /// The queue has forgotten the job: the entity's row has the last word.
-    async fn from_row(&self, record: StatusRecord) -> StatusRecord {
+    async fn as_its_row_says(&self, record: StatusRecord) -> StatusRecord {
         let user = UserId::new(&record.owner);
         let Some((generation, end)) = self.row_end(&user, &record.job).await else { return record };
         if generation != record.generation {
@@ -171,7 +176,7 @@ impl Inner {
                 attempts_made: None,
             },
         };
-        apply(&record, &change, record.version.next()).unwrap_or(record)
+        self.told_now(record, &change)
     }
 
     async fn row_end(
@@ -179,23 +184,33 @@ impl Inner {
         user: &UserId,
         job: &JobId,
     ) -> Option<(u64, Result<serde_json::Value, EntityError>)> {
+        let entity = self.entity(user, job).await?;
+        let generation = match &entity {
+            Entity::Material(row) => row.generation,
+            Entity::Plan(row) => row.generation,
+        };
+        Some((generation, end_of(&entity)?))
+    }
+
+    /// Reads the entity of a job, if this user has it.
+    async fn entity(&self, user: &UserId, job: &JobId) -> Option<Entity> {
+        let catalog = &self.ports.catalog;
         if let Ok(id) = MaterialId::parse(job.as_str()) {
-            let row = self.ports.catalog.material(user, &id, true).await.ok()??;
-            return match (row.status, row.error) {
-                (MaterialStatus::Ready, _) => {
-                    Some((row.generation, Ok(json!({ "materialId": id }))))
-                }
-                (MaterialStatus::Failed, Some(error)) => Some((row.generation, Err(error))),
-                _ => None,
-            };
+            let row = catalog.material(user, &id, true).await.ok()??;
+            return Some(Entity::Material(Box::new(row)));
         }
         let id = PlanId::parse(job.as_str()).ok()?;
-        let row = self.ports.catalog.plan(user, &id).await.ok()??;
-        match (row.generation_status, row.error) {
-            (GenerationStatus::Ready, _) => Some((row.generation, Ok(json!({ "planId": id })))),
-            (GenerationStatus::Failed, Some(error)) => Some((row.generation, Err(error))),
-            _ => None,
-        }
+        Some(Entity::Plan(Box::new(catalog.plan(user, &id).await.ok()??)))
+    }
+
+    /// Nothing is left but the entity: accepted, and not in the queue yet; or ended long ago.
+    async fn of_entity(&self, job: &JobId) -> Result<Option<StatusRecord>, QueueError> {
+        let found = self.ports.catalog.entity_of(job.as_str()).await;
+        let found = found.map_err(|error| QueueError::Unavailable {
+            operation: "lookup of a job's entity",
+            cause: error.to_string(),
+        })?;
+        Ok(found.map(|entity| record_of_entity(job, &entity)))
     }
 
     /// A job that nobody here accepted: it counts when its user has the entity.
@@ -206,14 +221,7 @@ impl Inner {
     ) -> Result<Option<StatusRecord>, QueueError> {
         let Some(owner) = owner_of(&found.job.data) else { return Ok(None) };
         let user = UserId::new(&owner);
-        let id = found.job.id.as_str();
-        let exists = match (MaterialId::parse(id), PlanId::parse(id)) {
-            (Ok(id), _) => {
-                self.ports.catalog.material(&user, &id, true).await.ok().flatten().is_some()
-            }
-            (_, Ok(id)) => self.ports.catalog.plan(&user, &id).await.ok().flatten().is_some(),
-            _ => false,
-        };
+        let exists = self.entity(&user, &found.job.id).await.is_some();
         Ok(exists.then(|| self.brought_up(record_of(queue, &owner, &found.job), found)))
     }
 }
@@ -226,4 +234,54 @@ pub(super) fn owner_of(data: &Payload) -> Option<String> {
         user_id: String,
     }
     data.decode::<Owner>().ok().map(|owner| owner.user_id)
+}
+
+/// Describes the job of an entity by what its row says.
+fn record_of_entity(job: &JobId, entity: &Entity) -> StatusRecord {
+    let (name, owner, generation, created_ms, updated_ms) = match entity {
+        Entity::Material(row) => {
+            (MATERIAL_JOB, &row.user, row.generation, row.created_ms, row.updated_ms)
+        }
+        Entity::Plan(row) => (PLAN_JOB, &row.user, row.generation, row.created_ms, row.updated_ms),
+    };
+    let run = AcceptedRun {
+        job: job.clone(),
+        queue: if name == PLAN_JOB { PLAN_QUEUE } else { MATERIAL_QUEUE },
+        name,
+        user: owner.clone(),
+        generation,
+        accepted_ms: created_ms,
+    };
+    let accepted = super::waiting(&run, Position { ms: created_ms, seq: 0 });
+    let at_ms = updated_ms;
+    let change = match end_of(entity) {
+        None => return accepted,
+        Some(Ok(result)) => Change::Completed { result: Some(result), at_ms, attempts_made: None },
+        Some(Err(error)) => Change::Failed {
+            error: Failure::new(error.code, error.message),
+            at_ms,
+            attempts_made: None,
+        },
+    };
+    let told_at = Position { ms: updated_ms, seq: 0 };
+    apply(&accepted, &change, told_at).unwrap_or(accepted)
+}
+
+/// Returns how the making of an entity ended, if it did.
+fn end_of(entity: &Entity) -> Option<Result<serde_json::Value, EntityError>> {
+    let (is_ready, error, result) = match entity {
+        Entity::Material(row) => (
+            row.status == MaterialStatus::Ready,
+            (row.status == MaterialStatus::Failed).then(|| row.error.clone()).flatten(),
+            json!({ "materialId": row.id }),
+        ),
+        Entity::Plan(row) => (
+            row.generation_status == GenerationStatus::Ready,
+            (row.generation_status == GenerationStatus::Failed)
+                .then(|| row.error.clone())
+                .flatten(),
+            json!({ "planId": row.id }),
+        ),
+    };
+    if is_ready { Some(Ok(result)) } else { error.map(Err) }
 }

@@ -6,6 +6,7 @@ use oxherd_study::accept::{Accepted, AcceptedWhat, Action, IdempotencyKey, Inten
 use oxherd_study::ports::{Acceptance, OutboxPressure};
 
 use super::database::{Connection, Failure, Outcome};
+use super::writer::UNDO_WORK;
 use super::{SqlCatalog, idempotency, outbox, requests, uploads};
 
 /// What an intent came to: what it is about, and whether it was so before.
@@ -27,16 +28,7 @@ impl Done {
 #[async_trait]
 impl Acceptance for SqlCatalog {
     async fn commit(&self, intents: Vec<Intent>) -> Result<Vec<Result<Accepted>>> {
-        self.write(move |tx| {
-            Box::pin(async move {
-                let mut answers = Vec::with_capacity(intents.len());
-                for intent in &intents {
-                    answers.push(in_savepoint(&mut *tx, intent).await?);
-                }
-                Ok(answers)
-            })
-        })
-        .await
+        self.write(move |tx| Box::pin(async move { all(tx, &intents).await })).await
     }
 
     async fn reserve(&self, key: &IdempotencyKey, now_ms: u64) -> Result<Reservation> {
@@ -69,22 +61,60 @@ impl Acceptance for SqlCatalog {
     }
 }
 
-/// Carries out one intent; what was refused leaves nothing but a freed key.
+/// Carries out intents one after the other. Each checks before it writes, so that a refusal needs
+/// no undoing; should one fail half-way all the same, all are carried out again, each in a
+/// savepoint of its own.
+async fn all(tx: &mut Connection, intents: &[Intent]) -> Outcome<Vec<Result<Accepted>>> {
+    let mut answers = Vec::with_capacity(intents.len());
+    for intent in intents {
+        match answer(&mut *tx, intent).await {
+            Err(Failure::Botched(_)) => {
+                sqlx::query(UNDO_WORK).execute(&mut *tx).await?;
+                answers.clear();
+                break;
+            }
+            answered => answers.push(answered?),
+        }
+    }
+    if answers.len() < intents.len() {
+        for intent in intents {
+            answers.push(in_savepoint(&mut *tx, intent).await?);
+        }
+    }
+    Ok(answers)
+}
+
 async fn in_savepoint(tx: &mut Connection, intent: &Intent) -> Outcome<Result<Accepted>> {
     sqlx::query("SAVEPOINT intent").execute(&mut *tx).await?;
-    let answer = match carry_out(&mut *tx, intent).await {
-        Ok(accepted) => Ok(accepted),
-        Err(Failure::Refused(error)) => {
+    let answer = match answer(&mut *tx, intent).await {
+        Err(Failure::Botched(error)) => {
             sqlx::query("ROLLBACK TO intent").execute(&mut *tx).await?;
-            if let Some(key) = &intent.idempotency {
-                idempotency::release(&mut *tx, key).await?;
-            }
+            free(&mut *tx, intent).await?;
             Err(error)
         }
-        Err(broken) => return Err(broken),
+        answered => answered?,
     };
     sqlx::query("RELEASE intent").execute(tx).await?;
     Ok(answer)
+}
+
+/// Carries out one intent; a refusal frees its key.
+async fn answer(tx: &mut Connection, intent: &Intent) -> Outcome<Result<Accepted>> {
+    match carry_out(&mut *tx, intent).await {
+        Ok(accepted) => Ok(Ok(accepted)),
+        Err(Failure::Refused(error)) => {
+            free(tx, intent).await?;
+            Ok(Err(error))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+async fn free(tx: &mut Connection, intent: &Intent) -> Outcome<()> {
+    match &intent.idempotency {
+        Some(key) => idempotency::release(tx, key).await,
+        None => Ok(()),
+    }
 }
 
 async fn carry_out(tx: &mut Connection, intent: &Intent) -> Outcome<Accepted> {

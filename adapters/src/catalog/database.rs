@@ -22,8 +22,10 @@ const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_catalog.sql")];
 /// Why a statement, or the work that it belongs to, did not succeed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// This work cannot be done; other work in the same transaction can.
+    /// This work was refused before it wrote anything.
     Refused(StudyError),
+    /// This work failed half-way: what it wrote must be undone; other work can be done.
+    Botched(StudyError),
     /// The database is away, full or damaged: nothing in this transaction counts.
     Broken(StudyError),
 }
@@ -34,7 +36,7 @@ pub(super) type Outcome<T> = Result<T, Failure>;
 impl From<Failure> for StudyError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Refused(error) | Failure::Broken(error) => error,
+            Failure::Refused(error) | Failure::Botched(error) | Failure::Broken(error) => error,
         }
     }
 }
@@ -47,7 +49,7 @@ impl From<StudyError> for Failure {
 
 impl From<serde_json::Error> for Failure {
     fn from(error: serde_json::Error) -> Self {
-        Self::Refused(internal(&error))
+        Self::Botched(internal(&error))
     }
 }
 
@@ -63,7 +65,7 @@ impl From<sqlx::Error> for Failure {
             _ => false,
         };
         if of_the_work {
-            return Self::Refused(internal(&error));
+            return Self::Botched(internal(&error));
         }
         tracing::warn!(%error, "the catalog's database failed");
         Self::Broken(StudyError::storage("the catalog does not answer: try again in a moment"))

@@ -107,10 +107,17 @@ pub(super) async fn reserve(
     })
 }
 
-/// Frees a key that is in flight.
+/// Frees a key that is in flight for this content.
 pub(super) async fn release(tx: &mut Connection, key: &IdempotencyKey) -> Outcome<()> {
     let freed = "DELETE FROM idempotency
-                 WHERE user_id = $1 AND route = $2 AND key = $3 AND reply IS NULL";
-    sqlx::query(freed).bind(key.user.as_str()).bind(&key.route).bind(&key.key).execute(tx).await?;
+                 WHERE user_id = $1 AND route = $2 AND key = $3 AND reply IS NULL
+                   AND fingerprint IN ($4, '')";
+    sqlx::query(freed)
+        .bind(key.user.as_str())
+        .bind(&key.route)
+        .bind(&key.key)
+        .bind(&key.fingerprint)
+        .execute(tx)
+        .await?;
     Ok(())
 }

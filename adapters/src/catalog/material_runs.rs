@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use oxherd_study::error::ErrorCode;
-use oxherd_study::material::{EntityError, Material, MaterialStatus};
+use oxherd_study::material::{EntityError, Material, MaterialStatus, TITLE_MAX};
 use oxherd_study::ports::{Begun, Effects, MaterialRuns, Published, Run};
 use oxherd_study::{MaterialId, PlanId, Result, StudyError, UserId};
 
@@ -127,7 +127,9 @@ async fn publish(
     published: &Published,
     now_ms: u64,
 ) -> Outcome<Effects> {
-    let document_title = published.document_title.as_deref().filter(|title| !title.is_empty());
+    let cut = |title: &String| title.trim().chars().take(TITLE_MAX).collect::<String>();
+    let document_title = published.document_title.as_ref().map(cut);
+    let document_title = document_title.as_deref().filter(|title| !title.is_empty());
     let update = "UPDATE materials
                   SET status = 'READY', progress = 100, bundle_key = $4, summary = $5,
                       page_count = $6, chunk_count = $7, language = $8, processed_ms = $9,

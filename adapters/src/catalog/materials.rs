@@ -39,6 +39,18 @@ pub(super) async fn find(
     row.as_ref().map(rows::material).transpose()
 }
 
+/// Returns a material, also a deleted one; never shown without a check of its user.
+pub(super) async fn of_any_user(
+    connection: &mut Connection,
+    id: &MaterialId,
+) -> Outcome<Option<Material>> {
+    let found = sqlx::query("SELECT * FROM materials WHERE id = $1")
+        .bind(id.as_str())
+        .fetch_optional(connection)
+        .await?;
+    found.as_ref().map(rows::material).transpose()
+}
+
 /// Returns the materials of a plan in its order, deleted ones too.
 pub(super) async fn of_plan(connection: &mut Connection, id: &PlanId) -> Outcome<Vec<Material>> {
     let found = "SELECT m.* FROM plan_materials pm JOIN materials m ON m.id = pm.material_id

@@ -41,13 +41,19 @@ impl Entity {
                 "INSERT INTO outbox
                      (queue, name, job, data, user_id, generation, created_ms, relayed)
                  SELECT $2, $3, id, job_data, user_id, generation, $4, false
-                 FROM materials WHERE id = $1"
+                 FROM materials WHERE id = $1
+                 ON CONFLICT (job) DO UPDATE SET
+                     data = excluded.data, generation = excluded.generation,
+                     created_ms = excluded.created_ms, relayed = false"
             }
             Self::Plan => {
                 "INSERT INTO outbox
                      (queue, name, job, data, user_id, generation, created_ms, relayed)
                  SELECT $2, $3, id, job_data, user_id, generation, $4, false
-                 FROM plans WHERE id = $1"
+                 FROM plans WHERE id = $1
+                 ON CONFLICT (job) DO UPDATE SET
+                     data = excluded.data, generation = excluded.generation,
+                     created_ms = excluded.created_ms, relayed = false"
             }
         }
     }
@@ -60,7 +66,6 @@ pub(super) async fn enqueue(
     id: &str,
     now_ms: u64,
 ) -> Outcome<()> {
-    sqlx::query("DELETE FROM outbox WHERE job = $1").bind(id).execute(&mut *tx).await?;
     sqlx::query(entity.enqueue())
         .bind(id)
         .bind(entity.queue())
@@ -117,14 +122,16 @@ macro_rules! passing {
     };
 }
 
+pub(super) const NEXT_ROWS: &str =
+    passing!("SELECT * FROM queue WHERE turn <= $1 ORDER BY turn, number LIMIT $2");
+
 #[async_trait]
 impl Outbox for SqlCatalog {
     async fn next_rows(&self, limit: usize, in_queue_max: u32) -> Result<Vec<OutboxRow>> {
-        let next = passing!("SELECT * FROM queue WHERE turn <= $1 ORDER BY turn, number LIMIT $2");
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.read(move |connection| {
             Box::pin(async move {
-                let rows = sqlx::query(next)
+                let rows = sqlx::query(NEXT_ROWS)
                     .bind(i64::from(in_queue_max))
                     .bind(limit)
                     .fetch_all(connection)

@@ -207,6 +207,11 @@ async fn save(
         return Err(StudyError::superseded().into());
     }
     plan_parts::replace(&mut *tx, &run.id, &saved.modules).await?;
+    // A material that was waited for had only the name of its file when the plan was asked for.
+    let titles = "UPDATE plan_materials
+                  SET title = (SELECT m.title FROM materials m WHERE m.id = material_id)
+                  WHERE plan_id = $1";
+    sqlx::query(titles).bind(run.id.as_str()).execute(&mut *tx).await?;
     outbox::settle(&mut *tx, run.id.as_str(), now_ms).await?;
     let status = GenerationStatus::Ready.as_str();
     upkeep::note(tx, run.id.as_str(), run.generation, status, now_ms).await

@@ -36,15 +36,22 @@ pub(super) async fn find(
     user: &UserId,
     id: &PlanId,
 ) -> Outcome<Option<Plan>> {
-    let row = sqlx::query(select_plans!("WHERE id = $1 AND user_id = $2"))
+    let Some(mut plan) = of_any_user(&mut *connection, id).await? else { return Ok(None) };
+    if plan.user != *user {
+        return Ok(None);
+    }
+    plan.modules = plan_parts::of_plan(connection, id).await?;
+    Ok(Some(plan))
+}
+
+/// Returns a plan without its modules; never shown without a check of its user.
+pub(super) async fn of_any_user(connection: &mut Connection, id: &PlanId) -> Outcome<Option<Plan>> {
+    let row = sqlx::query(select_plans!("WHERE id = $1"))
         .bind(id.as_str())
-        .bind(user.as_str())
         .fetch_optional(&mut *connection)
         .await?;
     let Some(row) = row else { return Ok(None) };
-    let mut plan = rows::plan(&row)?;
-    plan.modules = plan_parts::of_plan(&mut *connection, id).await?;
-    let mut plans = [plan];
+    let mut plans = [rows::plan(&row)?];
     attach_materials(connection, &mut plans).await?;
     let [plan] = plans;
     Ok(Some(plan))

@@ -5,14 +5,14 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use oxherd_study::Result;
 use oxherd_study::accept::jobs;
-use oxherd_study::ports::{Unsettled, Upkeep};
+use oxherd_study::ports::{Entity, Unsettled, Upkeep};
 use oxherd_study::upload::Upload;
 use sqlx::QueryBuilder;
 
 use super::SqlCatalog;
 use super::database::{Connection, Database, Outcome, number};
-use super::outbox;
-use super::rows::{Columns, upload_id};
+use super::rows::{Columns, material_id, plan_id, upload_id};
+use super::{materials, outbox, plans};
 
 /// How long the ledger is kept: a week.
 const LEDGER_KEPT_MS: u64 = 7 * 24 * 60 * 60 * 1000;
@@ -74,6 +74,22 @@ impl Upkeep for SqlCatalog {
     async fn unreferenced(&self, keys: &[String]) -> Result<Vec<String>> {
         let keys = keys.to_vec();
         self.read_together(move |c| Box::pin(async move { unreferenced(c, keys).await })).await
+    }
+
+    async fn entity_of(&self, job: &str) -> Result<Option<Entity>> {
+        let (material, plan) = (material_id(job), plan_id(job));
+        self.read_together(move |c| {
+            Box::pin(async move {
+                if let Some(id) = material {
+                    let found = materials::of_any_user(c, &id).await?;
+                    return Ok(found.map(|found| Entity::Material(Box::new(found))));
+                }
+                let Some(id) = plan else { return Ok(None) };
+                let found = plans::of_any_user(c, &id).await?;
+                Ok(found.map(|found| Entity::Plan(Box::new(found))))
+            })
+        })
+        .await
     }
 }
 

@@ -29,23 +29,50 @@ pub(super) async fn find(
 }
 
 pub(super) async fn init(tx: &mut Connection, intent: &Intent, new: &NewUpload) -> Outcome<Done> {
-    let expires_ms = intent.now_ms.saturating_add(VALID_MS);
+    let upload = begun(intent, new);
+    insert(tx, &upload).await?;
+    let (id, expires_ms) = (upload.id, upload.expires_ms);
+    let mime_type = new.kind.mime_type().to_owned();
+    Ok(Done::now(AcceptedWhat::Upload { id, mime_type, expires_ms }))
+}
+
+fn begun(intent: &Intent, new: &NewUpload) -> Upload {
+    Upload {
+        id: new.id.clone(),
+        user: intent.user.clone(),
+        filename: new.filename.clone(),
+        kind: new.kind,
+        size_bytes: new.size_bytes,
+        sha256: new.sha256.clone(),
+        stored: None,
+        material: None,
+        created_ms: intent.now_ms,
+        expires_ms: intent.now_ms.saturating_add(VALID_MS),
+    }
+}
+
+async fn insert(tx: &mut Connection, upload: &Upload) -> Outcome<()> {
     let insert = "INSERT INTO uploads
-                      (id, user_id, filename, kind, size_bytes, sha256, created_ms, expires_ms)
-                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+                      (id, user_id, filename, kind, size_bytes, sha256, created_ms, expires_ms,
+                       stored_size_bytes, stored_sha256, stored_kind, material_id)
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    let stored = upload.stored.as_ref();
     sqlx::query(insert)
-        .bind(new.id.as_str())
-        .bind(intent.user.as_str())
-        .bind(&new.filename)
-        .bind(new.kind.as_str())
-        .bind(number(new.size_bytes))
-        .bind(new.sha256.as_deref())
-        .bind(number(intent.now_ms))
-        .bind(number(expires_ms))
+        .bind(upload.id.as_str())
+        .bind(upload.user.as_str())
+        .bind(&upload.filename)
+        .bind(upload.kind.as_str())
+        .bind(number(upload.size_bytes))
+        .bind(upload.sha256.as_deref())
+        .bind(number(upload.created_ms))
+        .bind(number(upload.expires_ms))
+        .bind(stored.map(|file| number(file.size_bytes)))
+        .bind(stored.map(|file| file.sha256.as_str()))
+        .bind(stored.and_then(|file| file.sniffed).map(DocumentKind::as_str))
+        .bind(upload.material.as_ref().map(MaterialId::as_str))
         .execute(tx)
         .await?;
-    let mime_type = new.kind.mime_type().to_owned();
-    Ok(Done::now(AcceptedWhat::Upload { id: new.id.clone(), mime_type, expires_ms }))
+    Ok(())
 }
 
 pub(super) async fn store(
@@ -71,11 +98,6 @@ pub(super) async fn store(
     if stored_before == Some(true) {
         return Ok(Done::before(what));
     }
-    mark_stored(tx, id, file).await?;
-    Ok(Done::now(what))
-}
-
-async fn mark_stored(tx: &mut Connection, id: &UploadId, file: &StoredFile) -> Outcome<()> {
     let update = "UPDATE uploads
                   SET stored_size_bytes = $2, stored_sha256 = $3, stored_kind = $4 WHERE id = $1";
     sqlx::query(update)
@@ -85,7 +107,7 @@ async fn mark_stored(tx: &mut Connection, id: &UploadId, file: &StoredFile) -> O
         .bind(file.sniffed.map(DocumentKind::as_str))
         .execute(tx)
         .await?;
-    Ok(())
+    Ok(Done::now(what))
 }
 
 pub(super) async fn complete(
@@ -109,7 +131,13 @@ pub(super) async fn complete(
         let message = "the file of this upload has not arrived: PUT it to the upload's URL first";
         return Err(StudyError::permanent(ErrorCode::UploadObjectNotFound, message).into());
     };
-    make_material(tx, intent, &upload, file, title).await
+    let id = make_material(&mut *tx, intent, &upload, file, title).await?;
+    sqlx::query("UPDATE uploads SET material_id = $2 WHERE id = $1")
+        .bind(upload.id.as_str())
+        .bind(id.as_str())
+        .execute(tx)
+        .await?;
+    Ok(Done::now(AcceptedWhat::Material { id, generation: 1 }))
 }
 
 pub(super) async fn create(
@@ -119,19 +147,21 @@ pub(super) async fn create(
     file: &StoredFile,
     title: Option<&str>,
 ) -> Outcome<Done> {
-    init(&mut *tx, intent, new).await?;
-    mark_stored(&mut *tx, &new.id, file).await?;
-    let upload = find(&mut *tx, &intent.user, &new.id).await?.ok_or_else(not_found)?;
-    make_material(tx, intent, &upload, file, title).await
+    let upload = begun(intent, new);
+    let id = make_material(&mut *tx, intent, &upload, file, title).await?;
+    let (stored, material) = (Some(file.clone()), Some(id.clone()));
+    insert(tx, &Upload { stored, material, ..upload }).await?;
+    Ok(Done::now(AcceptedWhat::Material { id, generation: 1 }))
 }
 
+/// Makes a material of a file and asks for its first run.
 async fn make_material(
     tx: &mut Connection,
     intent: &Intent,
     upload: &Upload,
     file: &StoredFile,
     title: Option<&str>,
-) -> Outcome<Done> {
+) -> Outcome<MaterialId> {
     check_content(upload.kind, file.sniffed)?;
     let id = MaterialId::random();
     let shown = match title {
@@ -163,13 +193,8 @@ async fn make_material(
     if inserted.is_none() {
         return Err(duplicate(tx, &intent.user, &file.sha256).await?.into());
     }
-    sqlx::query("UPDATE uploads SET material_id = $2 WHERE id = $1")
-        .bind(upload.id.as_str())
-        .bind(id.as_str())
-        .execute(&mut *tx)
-        .await?;
     outbox::enqueue(tx, Entity::Material, id.as_str(), intent.now_ms).await?;
-    Ok(Done::now(AcceptedWhat::Material { id, generation: 1 }))
+    Ok(id)
 }
 
 /// Describes the living material of a user that has the same bytes.

@@ -30,6 +30,9 @@ const BATCH_MAX: usize = 256;
 /// Works that may wait.
 const WAITING_MAX: usize = 1024;
 
+/// Undoes what a work wrote so far, for a work that goes another way.
+pub(super) const UNDO_WORK: &str = "ROLLBACK TO work";
+
 /// A cloneable door to the writer's task; the task ends when the last one is dropped.
 #[derive(Clone)]
 pub(super) struct Writer {
@@ -126,7 +129,7 @@ where
                     self.done = Some(Ok(done));
                     Verdict::Keep
                 }
-                Err(Failure::Refused(error)) => {
+                Err(Failure::Refused(error) | Failure::Botched(error)) => {
                     self.done = Some(Err(error));
                     Verdict::Undo
                 }
@@ -205,7 +208,7 @@ async fn perform(tx: &mut Connection, batch: &mut [Box<dyn Work>]) -> Outcome<()
         match work.perform(&mut *tx).await {
             Verdict::Keep => {}
             Verdict::Undo => {
-                sqlx::query("ROLLBACK TO work").execute(&mut *tx).await?;
+                sqlx::query(UNDO_WORK).execute(&mut *tx).await?;
             }
             Verdict::Abort(error) => return Err(Failure::Broken(error)),
         }

@@ -12,7 +12,7 @@ use super::Fields;
 use crate::terms::Terms;
 
 /// What a word in a heading above a chunk counts, against one in its text.
-const HEADINGS_BOOST: f32 = 1.0;
+const HEADINGS_BOOST: f32 = 0.7;
 /// A longer query is a pasted text; its first terms say enough.
 const TERMS_MAX: usize = 64;
 

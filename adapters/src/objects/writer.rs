@@ -56,7 +56,10 @@ fn publish(mut file: NamedTempFile, path: &Path) -> io::Result<bool> {
     file.as_file().sync_all()?;
     let above = path.parent().unwrap_or(Path::new("."));
     for _ in 0..TRIES {
-        folder::make(above)?;
+        match folder::make(above) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            made => made?,
+        }
         match file.persist_noclobber(path) {
             Ok(_) => {
                 folder::sync(above)?;

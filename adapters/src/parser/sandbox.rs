@@ -122,3 +122,71 @@ fn close_paths() -> bool {
 fn close_system_calls() -> bool {
     false
 }
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use std::fs::File;
+    use std::net::{TcpListener, UdpSocket};
+    use std::process::Command;
+
+    use super::*;
+
+    /// Runs one of the ignored tests of this module in a process of its own, with its output.
+    fn in_own_process(name: &str) -> std::process::Output {
+        Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--ignored",
+                "--exact",
+                "--nocapture",
+                &format!("parser::sandbox::tests::{name}"),
+            ])
+            .output()
+            .unwrap()
+    }
+
+    fn small() -> Limits {
+        Limits { memory: 512 << 20, cpu_seconds: 1 }
+    }
+
+    #[test]
+    fn nothing_can_be_opened_connected_or_started() {
+        let output = in_own_process("inside");
+
+        assert!(output.status.success(), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stdout);
+        // A kernel without one of the layers still denies all of this.
+        assert!(said.contains("1 passed") && said.contains("seccomp"), "{said}");
+    }
+
+    #[test]
+    #[ignore = "confines its own process: the test above runs it"]
+    fn inside() {
+        let layers = enter(small());
+
+        println!("{layers:?}");
+        assert!(File::open("/etc/passwd").is_err());
+        assert!(File::create("/tmp/parser-child-was-here").is_err());
+        assert!(TcpListener::bind("127.0.0.1:0").is_err());
+        assert!(UdpSocket::bind("127.0.0.1:0").is_err());
+        assert!(Command::new("/bin/true").status().is_err());
+        assert!(Vec::<u8>::new().try_reserve_exact(1 << 30).is_err());
+    }
+
+    #[test]
+    fn a_loop_without_end_is_ended_by_its_processor_time() {
+        let output = in_own_process("inside_a_loop");
+
+        let signal = std::os::unix::process::ExitStatusExt::signal(&output.status);
+        assert_eq!(signal, Some(libc::SIGXCPU), "{output:?}");
+    }
+
+    #[test]
+    #[ignore = "never ends by itself: the test above runs it"]
+    fn inside_a_loop() {
+        enter(small());
+        loop {
+            std::hint::spin_loop();
+        }
+    }
+}

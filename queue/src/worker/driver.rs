@@ -34,8 +34,8 @@ use crate::worker::{
 
 /// Round trips under way at a time: while one waits for the disk, the next gathers.
 const TURNS_MAX: usize = 2;
-/// The longest wait for news, after which a claim is made anyhow.
-const WAIT_MAX: Duration = Duration::from_secs(10);
+/// The longest wait for news, after which a claim is made anyhow: seldom, for no news is lost.
+const WAIT_MAX: Duration = Duration::from_secs(30);
 /// The pauses between claims while the store is away.
 const AWAY_PAUSE: Duration = Duration::from_millis(100);
 const AWAY_PAUSE_MAX: Duration = Duration::from_secs(3);

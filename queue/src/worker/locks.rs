@@ -26,10 +26,14 @@ struct HeldRun {
 }
 
 impl HeldLocks {
-    /// Enters a job that was claimed.
+    /// Enters a job that was claimed. If an older run of it goes on here, its lock is lost.
     pub fn insert(&self, job: &ClaimedJob, stop: StopSender) {
         let run = HeldRun { token: job.token.clone(), stop };
-        self.runs().insert(job.job.id.clone(), run);
+        if let Some(older) = self.runs().insert(job.job.id.clone(), run)
+            && older.token != job.token
+        {
+            older.stop.stop(Stop::LockLost);
+        }
     }
 
     /// Takes out a job that is settled; leaves it in when it was claimed anew since.
@@ -126,6 +130,19 @@ mod tests {
 
         assert_eq!(locks.held().len(), 1);
         assert_eq!(locks.held()[0].token, new.token);
+    }
+
+    #[test]
+    fn a_newer_claim_stops_the_older_run_of_the_same_job() {
+        let (old, new) = (claimed("a"), claimed("a"));
+        let locks = HeldLocks::default();
+        let stop = StopSender::new();
+        locks.insert(&old, stop.clone());
+        assert_eq!(stop.reason(), None);
+
+        locks.insert(&new, StopSender::new());
+
+        assert_eq!(stop.reason(), Some(Stop::LockLost));
     }
 
     #[test]

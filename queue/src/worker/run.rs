@@ -126,3 +126,107 @@ fn panic_message(panic: &(dyn Any + Send)) -> String {
         .unwrap_or("a panic without a message")
         .to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use async_trait::async_trait;
+    use tokio::time::{Instant, timeout};
+
+    use super::*;
+    use crate::backend::Store as _;
+    use crate::backend::embedded::EmbeddedStore;
+    use crate::clock::SystemClock;
+    use crate::outcome::Failure;
+    use crate::worker::tests::claimed;
+
+    const NEVER: Duration = Duration::from_secs(3600);
+
+    /// What the handler does, and what it does when it is told to stop.
+    enum Handler {
+        Panics,
+        Returns,
+        Fails,
+        Hangs,
+        ReturnsWhenStopped,
+        FailsWhenStopped,
+        GivesUpWhenStopped,
+    }
+
+    #[async_trait]
+    impl Processor for Handler {
+        async fn run(&self, _: &ClaimedJob, context: &JobContext) -> Result<Payload, JobError> {
+            let failure = || JobError::Retry(Failure::new("BROKEN", "it broke"));
+            match self {
+                Self::Panics => panic!("number {}", 7),
+                Self::Returns => Ok(Payload::null()),
+                Self::Fails => Err(failure()),
+                Self::Hangs => std::future::pending().await,
+                Self::ReturnsWhenStopped => {
+                    context.stopped().await;
+                    Ok(Payload::null())
+                }
+                Self::FailsWhenStopped => {
+                    context.stopped().await;
+                    Err(failure())
+                }
+                Self::GivesUpWhenStopped => {
+                    context.stopped().await;
+                    Err(JobError::Superseded)
+                }
+            }
+        }
+    }
+
+    /// Runs a handler; `stop` comes before it begins to wait.
+    async fn run(handler: Handler, stop: Option<Stop>, deadline: Duration) -> RunEnd {
+        let store = EmbeddedStore::in_memory(Arc::new(SystemClock)).unwrap();
+        let backend = store.queue("run").await.unwrap();
+        let observer: Arc<dyn ProgressObserver> = Arc::new(());
+        let job = claimed("a");
+        let (context, sender) = run_control(&job, &backend, &observer);
+        if let Some(reason) = stop {
+            assert!(sender.stop(reason));
+            assert!(!sender.stop(Stop::Shutdown), "the first reason stays");
+        }
+        let run = run_job(&handler, &job, &context, deadline);
+        timeout(Duration::from_secs(10), run).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_run_ends_as_its_handler_does() {
+        assert!(matches!(run(Handler::Returns, None, NEVER).await, RunEnd::Returned(_)));
+        let failed = run(Handler::Fails, None, NEVER).await;
+        assert!(matches!(failed, RunEnd::Errored(JobError::Retry(_))));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_caught_with_its_message() {
+        let end = run(Handler::Panics, None, NEVER).await;
+        assert!(matches!(end, RunEnd::Panicked(message) if message == "number 7"));
+    }
+
+    #[tokio::test]
+    async fn a_run_over_its_deadline_is_told_and_then_dropped() {
+        let deadline = Duration::from_millis(30);
+        let told = run(Handler::FailsWhenStopped, None, deadline).await;
+        assert!(matches!(told, RunEnd::Stopped(Stop::Deadline)));
+
+        let start = Instant::now();
+        let dropped = run(Handler::Hangs, None, deadline).await;
+        assert!(matches!(dropped, RunEnd::Stopped(Stop::Deadline)));
+        assert!(start.elapsed() >= STOP_GRACE);
+    }
+
+    #[tokio::test]
+    async fn a_result_after_a_stop_counts_and_an_error_is_the_stop() {
+        let stop = Some(Stop::Cancelled);
+        let result = run(Handler::ReturnsWhenStopped, stop, NEVER).await;
+        assert!(matches!(result, RunEnd::Returned(_)));
+        let error = run(Handler::FailsWhenStopped, stop, NEVER).await;
+        assert!(matches!(error, RunEnd::Stopped(Stop::Cancelled)));
+        let superseded = run(Handler::GivesUpWhenStopped, stop, NEVER).await;
+        assert!(matches!(superseded, RunEnd::Errored(JobError::Superseded)));
+    }
+}

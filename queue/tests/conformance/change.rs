@@ -73,7 +73,8 @@ async fn a_job_that_nobody_holds_can_be_removed(world: World) {
     let done = world.ended("a", completed()).await;
     let broken = world.ended("a", failed()).await;
     let waiting = world.add("a").await;
-    let delayed = world.add_with("a", JobOptions::bare().delayed(Duration::from_millis(50))).await;
+    let delayed =
+        world.add_with("a", JobOptions::bare().delayed(Duration::from_millis(1_500))).await;
     world.queue.log(&waiting, "row", None).await.unwrap();
     let start = world.queue.last_position().await.unwrap();
 
@@ -89,7 +90,7 @@ async fn a_job_that_nobody_holds_can_be_removed(world: World) {
         format!("removed {delayed} from delayed"),
     ];
     assert_eq!(world.words_after(start).await, expected);
-    world.pass(Duration::from_millis(80)).await;
+    world.pass(Duration::from_millis(1_600)).await;
     assert!(world.claim_all(5).await.jobs.is_empty());
     assert!(world.queue.counts().await.unwrap().values().all(|jobs| *jobs == 0));
     assert_eq!(world.queue.logs(&waiting, 0, 10).await.unwrap(), (vec![], 0));

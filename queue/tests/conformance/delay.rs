@@ -21,17 +21,17 @@ fn delayed(ms: u64) -> JobOptions {
 
 async fn a_delayed_job_runs_when_it_is_due(world: World) {
     let before_ms = world.now_ms();
-    let id = world.add_with("a", delayed(300)).await;
+    let id = world.add_with("a", delayed(1_000)).await;
 
     let found = world.snapshot(&id).await;
     assert_eq!(found.state, JobState::Delayed);
-    assert_eq!(found.due_ms, Some(found.job.timestamp_ms + 300));
-    assert!(found.due_ms.unwrap().abs_diff(before_ms + 300) < 5_000);
+    assert_eq!(found.due_ms, Some(found.job.timestamp_ms + 1_000));
+    assert!(found.due_ms.unwrap().abs_diff(before_ms + 1_000) < 5_000);
     let early = world.claim_all(1).await;
     assert!(early.jobs.is_empty());
     assert_eq!(early.next_due_ms, found.due_ms);
 
-    world.pass(Duration::from_millis(320)).await;
+    world.pass(Duration::from_millis(1_050)).await;
 
     let start = world.queue.last_position().await.unwrap();
     let claimed = world.claim().await;

@@ -21,7 +21,7 @@ on_both_stores!(
 );
 
 /// Long enough for a test to do a few calls within it, short enough to wait for on Redis.
-const LOCK: Duration = Duration::from_millis(300);
+const LOCK: Duration = Duration::from_millis(800);
 const INTERVAL: Duration = Duration::from_millis(50);
 const LONG: Duration = Duration::from_secs(30);
 

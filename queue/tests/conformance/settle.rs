@@ -5,7 +5,7 @@ use std::time::Duration;
 use oxherd_queue::outcome::{Settled, Verdict};
 use oxherd_queue::{JobOptions, JobState, Payload};
 
-use crate::world::{World, completed, failed, retried, settlement, state_of};
+use crate::world::{World, claim, completed, failed, retried, settlement, state_of};
 
 on_both_stores!(
     a_completed_job_keeps_its_result,
@@ -19,6 +19,7 @@ on_both_stores!(
     a_stranger_cannot_settle,
     a_lost_lock_does_not_disturb_the_others,
     a_job_is_settled_once,
+    settling_nothing_may_claim_all_the_same,
     the_queue_says_when_it_ran_out_of_jobs,
 );
 
@@ -114,14 +115,14 @@ async fn a_retry_with_a_pause_is_delayed(world: World) {
     let job = world.claim().await;
     let now_ms = world.now_ms();
 
-    let settled = world.settle(&job, retried(Duration::from_millis(200))).await;
+    let settled = world.settle(&job, retried(Duration::from_secs(1))).await;
 
     assert_eq!(state_of(&settled), JobState::Delayed);
     let found = world.snapshot(&id).await;
     assert_eq!((found.state, found.job.attempts_made), (JobState::Delayed, 1));
-    assert!(found.due_ms.unwrap().abs_diff(now_ms + 200) < 5_000);
+    assert!(found.due_ms.unwrap().abs_diff(now_ms + 1_000) < 5_000);
     assert!(world.claim_all(1).await.jobs.is_empty());
-    world.pass(Duration::from_millis(250)).await;
+    world.pass(Duration::from_millis(1_050)).await;
     assert_eq!(world.claim().await.job.attempts_started, 2);
 }
 
@@ -199,6 +200,17 @@ async fn a_job_is_settled_once(world: World) {
     assert!(matches!(settled[1], Settled::Lost { .. }));
     assert!(matches!(world.settle(&job, failed()).await, Settled::Lost { .. }));
     assert_eq!(world.state(&id).await, JobState::Completed);
+}
+
+async fn settling_nothing_may_claim_all_the_same(world: World) {
+    let id = world.add("a").await;
+
+    let turn = world.queue.settle(Vec::new(), None).await.unwrap();
+    assert!(turn.settled.is_empty() && turn.claimed.jobs.is_empty());
+
+    let turn = world.queue.settle(Vec::new(), Some(&claim(3))).await.unwrap();
+    assert!(turn.settled.is_empty());
+    assert_eq!(turn.claimed.jobs[0].job.id, id);
 }
 
 async fn the_queue_says_when_it_ran_out_of_jobs(world: World) {

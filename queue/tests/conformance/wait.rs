@@ -24,7 +24,7 @@ on_both_stores!(
 );
 
 /// The longest wait that a case allows before it calls it polling.
-const AT_ONCE: Duration = Duration::from_millis(1_000);
+const AT_ONCE: Duration = Duration::from_secs(4);
 
 /// Waits as an idle worker does, until a claim brings a job; returns how long it took.
 async fn woken(world: &World, news: impl Future<Output = ()>) -> Duration {

@@ -112,7 +112,8 @@ fn gather<'a>(parts: impl Iterator<Item = &'a str>, total: usize) -> Vec<String>
 fn cut(part: &str, aim: usize, max: usize) -> Vec<&str> {
     let mut pieces = Vec::new();
     let mut rest = part;
-    while rest.chars().count() > max {
+    // Only as far as needed is looked ahead: a text of one word may have millions of letters.
+    while rest.char_indices().nth(max).is_some() {
         let hard = rest.char_indices().nth(aim).map_or(rest.len(), |(at, _)| at);
         let soft = rest[..hard].rfind(char::is_whitespace).filter(|at| *at > hard / 2);
         let at = soft.map_or(hard, |at| at + rest[at..].chars().next().map_or(1, char::len_utf8));

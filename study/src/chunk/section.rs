@@ -1,5 +1,6 @@
 //! A document as a list of sections: a heading, and the text between it and the next one.
 
+use super::contents::drop_contents;
 use crate::document::{Block, BlockKind, ParsedDocument};
 use crate::language::Language;
 use crate::material::TITLE_MAX;
@@ -29,6 +30,7 @@ pub(super) struct Heading {
 /// table of contents is full of them.
 pub(super) fn sections(document: &ParsedDocument) -> Vec<Section> {
     let mut sections = fold_empty(split(&document.blocks));
+    drop_contents(&mut sections);
     if sections[0].blocks.is_empty() {
         sections.remove(0);
     } else if sections.len() > 1 {

@@ -110,6 +110,27 @@ fn a_short_document_without_headings_is_named_by_its_title() {
 }
 
 #[test]
+fn parts_without_pages_are_named_by_what_they_are_about() {
+    let small_words = "and so on and on, as it goes, ".repeat(50);
+    let about = |subject: &str| paragraph(&format!("The {subject} is here {small_words}"));
+    let blocks = (0..8).map(|_| about("hard disk")).chain((0..8).map(|_| about("network card")));
+    let chunked = chunk_document(&document(blocks.collect()));
+    let titles = titles(&chunked.outline);
+    assert!(titles[0].starts_with("Part 1: hard disk"), "{titles:?}");
+    assert!(titles[1].starts_with("Part 2: network card"), "{titles:?}");
+    assert_eq!(titles.len(), 2);
+
+    let short = chunk_document(&document(vec![paragraph("The hard disk. The hard disk.")]));
+    assert_eq!(short.outline[0].title, "hard disk");
+}
+
+#[test]
+fn a_long_document_without_headings_has_an_outline_that_can_be_surveyed() {
+    let blocks = (0..600).map(|_| paragraph(&filler(1200))).collect();
+    assert_eq!(chunk_document(&document(blocks)).outline.len(), 24);
+}
+
+#[test]
 fn sections_are_divided_evenly_and_leave_no_crumbs() {
     let paragraphs = (0..9).map(|_| paragraph(&filler(300))).chain([paragraph("The end.")]);
     let lengths: Vec<usize> = chunk_document(&document(paragraphs.collect()))
@@ -131,6 +152,21 @@ fn long_paragraphs_split_between_sentences_and_code_between_lines() {
     for chunk in chunk_document(&document(vec![block(BlockKind::Code, &code)])).chunks {
         assert!(chunk.text.starts_with("let") && chunk.text.ends_with(';'));
     }
+}
+
+#[test]
+fn a_hostile_document_takes_no_time() {
+    let one_word = paragraph(&"x".repeat(15_000_000));
+    let alike = "a".repeat(150);
+    let headings = (0..1000).map(|place| heading(2, &format!("{alike}{}", "b".repeat(place % 40))));
+    let blocks = headings.flat_map(|heading| [heading, paragraph(&alike.repeat(20))]);
+    let document = document([one_word].into_iter().chain(blocks).collect());
+
+    let started = std::time::Instant::now();
+    let chunked = chunk_document(&document);
+
+    assert!(chunked.chunks.len() > 10_000);
+    assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
 }
 
 #[test]
@@ -188,7 +224,8 @@ proptest! {
         // A heading's text is unlike any other, so that it is known whether it was kept.
         for (place, block) in blocks.iter_mut().enumerate() {
             if matches!(block.kind, BlockKind::Heading { .. }) {
-                block.text = format!("H{place}: {}", block.text);
+                let letter = char::from_u32(0x0430 + place as u32).unwrap();
+                block.text = format!("{letter}{letter}{letter}: {}", block.text);
             }
         }
         let document = document(blocks);

@@ -6,6 +6,10 @@ use super::Token;
 
 /// The most words of a phrase.
 const WORDS_MAX: usize = 3;
+/// What a phrase that stands alone loses: seen once, it tells much less than half of seen twice.
+const ONCE: f32 = 0.6;
+/// How many phrases are wanted even if each stands in the part only once.
+const WANTED: usize = 3;
 /// Fills the unused places of a [`Phrase`].
 const NONE: u32 = u32::MAX;
 
@@ -37,7 +41,7 @@ pub(super) fn rank(
         .iter()
         .filter(|(phrase, seen)| words(phrase).len() == 1 || seen.count > u32::from(repeats))
         .map(|(phrase, seen)| {
-            let own = seen.count as f32 - around.get(phrase).copied().unwrap_or_default();
+            let own = seen.count as f32 - around.get(phrase).copied().unwrap_or(ONCE);
             (own * weight(phrase, rarity), seen.first, *phrase)
         })
         .filter(|(weight, ..)| *weight > 0.0)
@@ -49,6 +53,9 @@ pub(super) fn rank(
     for (.., phrase) in ranked {
         if chosen.len() == limit {
             break;
+        }
+        if chosen.len() >= WANTED && seen[&phrase].count == 1 {
+            continue;
         }
         if !chosen.iter().any(|other| holds(other, words(&phrase)) || holds(words(&phrase), other))
         {

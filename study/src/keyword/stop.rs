@@ -18,11 +18,11 @@ const ENGLISH_WORDS: &str = "\
     been before began begin behind being below best better between beyond big both bring but by call \
     called calls came can cannot case cases cause certain chapter choose clear com come comes common \
     complete contain contained contains could course current currently days did different do does \
-    doing don't done down due during each early easily easy eg either else end enough especially etc \
+    doing don't done down due during each early easily easy e.g eg either else end enough especially etc \
     even ever every everything example examples except fact far few figure find first five follow \
     followed following follows for found four from full further gave general generally get gets give \
     given gives go goes going good got great had happen happens has have having he help hence her \
-    here high him his how however http https i ie if important in include included includes \
+    here high him his how however http https i i.e ie if important in include included includes \
     including indeed instead into is isn't it it's its itself just keep kept kind know known knows \
     large last later least left less let like likely little long look looks lot low made main mainly \
     make makes making many may maybe mean means meant might more moreover most much must my name \
@@ -55,8 +55,8 @@ const KOREAN_WORDS: &str = "\
     일반적 일반적으로 일부 일이 입니다 자기 자세 자신 자체 작은 잘 잠시 저 적 적어도 적절 적당 전 전체 점 정도 제 제가 \
     제공 조금 존재 좀 좋은 좋을 주로 중 중에 중에서 즉 지금 지난 직접 차라리 참고 첫 첫번째 추가 충분 크게 큰 통하여 \
     통한 통해 통해서 특별 특정 특히 편 필요 하나 하나의 하지만 한 한다 한번 함께 해당 향후 현재 혹은 확인 후 후에 가능 \
-    가장 가끔 각종 결국 곧 그래서 그래도 그들 그에 그와 그의 나 나는 너 대로 덕분 도 만 만큼 모습 못 보다 생각 수많은 쉬운 \
-    시작 아무 아무런 양쪽 어디 없이 여전히 오늘 온 의 이름 이번 이어 이처럼 자주 전혀 제일 종종 주 줄 최근 최대 최소 커다란 \
+    가장 가끔 각종 그러 제대 제대로 사람 다음 결국 곧 그래서 그래도 그들 그에 그와 그의 나 나는 너 대로 덕분 도 만 만큼 모습 못 보다 생각 수많은 쉬운 \
+    시작 아무 아무런 양쪽 어디 없이 여전히 오늘 온 의 이름 이번 이어 이처럼 자주 전혀 제일 종종 주  줄 최근 최대 최소 커다란 \
     하 형태 힘 페이지 장 절";
 
 #[cfg(test)]

@@ -61,19 +61,21 @@ fn word_end(text: &str) -> usize {
 }
 
 /// Reads a word.
-pub(super) fn read<'a>(surface: &'a str, nouns: &korean::Nouns) -> Reading<'a> {
+pub(super) fn read<'a>(surface: &'a str, evidence: &korean::Evidence<'_>) -> Reading<'a> {
     if surface.chars().any(is_hangul) {
-        return read_korean(surface, nouns);
+        return read_korean(surface, evidence);
     }
     let display = surface.strip_suffix("'s").or(surface.strip_suffix("’s")).unwrap_or(surface);
-    let lower = display.to_lowercase();
-    let is_content = is_telling(display) && !stop::ENGLISH.contains(lower.as_str());
+    let lower = display.to_lowercase().replace('’', "'");
+    let is_content =
+        is_telling(display) && !is_adverb(&lower) && !stop::ENGLISH.contains(lower.as_str());
     Reading { folded: Cow::Owned(singular(lower)), display, is_content, ends_phrase: false }
 }
 
-fn read_korean<'a>(surface: &'a str, nouns: &korean::Nouns) -> Reading<'a> {
-    let stem = nouns.stem(surface);
+fn read_korean<'a>(surface: &'a str, evidence: &korean::Evidence<'_>) -> Reading<'a> {
+    let stem = evidence.stem(surface);
     let is_content = stem.is_noun
+        && is_whole(stem.text)
         && is_telling(stem.text)
         && !stop::KOREAN.contains(stem.text)
         && !stop::KOREAN.contains(surface);
@@ -96,6 +98,20 @@ fn is_telling(word: &str) -> bool {
     let (count, first) = (word.chars().count(), word.chars().next());
     let is_single = count < 2 && !first.is_some_and(is_hangul);
     letters > 0 && letters * 2 >= count && dots < 2 && !is_single && count <= WORD_MAX
+}
+
+/// English adverbs tell little; a few nouns look like them.
+fn is_adverb(word: &str) -> bool {
+    const NOUNS: &[&str] =
+        &["family", "assembly", "supply", "reply", "anomaly", "monopoly", "butterfly", "poly"];
+    word.len() > 4 && word.ends_with("ly") && !NOUNS.iter().any(|noun| word.ends_with(noun))
+}
+
+/// Tells whether Latin letters, if any, stand before the Hangul (`CPU별`); the other way round it
+/// is no word but what a broken font left of one.
+fn is_whole(word: &str) -> bool {
+    let hangul = word.chars().skip_while(|c| !is_hangul(*c));
+    hangul.skip_while(|c| is_hangul(*c)).all(|c| !c.is_alphabetic())
 }
 
 /// Takes the plural off an English word, roughly; a wrong guess only joins or parts two words.
@@ -140,7 +156,7 @@ mod tests {
 
     #[test]
     fn plurals_and_possessives_fold_together() {
-        let nouns = korean::Nouns::of(std::iter::empty());
+        let evidence = korean::Evidence::of(std::iter::empty());
         for (form, folded) in [
             ("Disks", "disk"),
             ("disk's", "disk"),
@@ -149,16 +165,16 @@ mod tests {
             ("status", "status"),
             ("bus", "bus"),
         ] {
-            assert_eq!(read(form, &nouns).folded, folded, "{form}");
+            assert_eq!(read(form, &evidence).folded, folded, "{form}");
         }
     }
 
     #[test]
     fn numbers_and_addresses_say_nothing() {
-        let nouns = korean::Nouns::of(std::iter::empty());
+        let evidence = korean::Evidence::of(std::iter::empty());
         for word in ["42", "a", "www.debian.org", "0x1f4"] {
-            assert!(!read(word, &nouns).is_content, "{word}");
+            assert!(!read(word, &evidence).is_content, "{word}");
         }
-        assert!(read("ext4", &nouns).is_content);
+        assert!(read("ext4", &evidence).is_content);
     }
 }

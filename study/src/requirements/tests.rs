@@ -1,3 +1,5 @@
+//! What is read from wishes.
+
 use jiff::civil::Weekday;
 
 use super::{StudyDays, Wishes};
@@ -123,8 +125,42 @@ fn parts_are_read_in_korean() {
 }
 
 #[test]
+fn wishes_of_several_kinds_are_read_from_one_sentence() {
+    let check = |text: &str, days: &str, omit: &[&str], stress: &[&str]| {
+        let wishes = Wishes::read(text);
+        assert_eq!(letters(wishes.days), days, "{text}");
+        assert_eq!(wishes.omit, omit, "{text}");
+        assert_eq!(wishes.stress, stress, "{text}");
+    };
+    check(
+        "평일에만, 주당 3회, 부록 B는 제외하고 파티션을 중심으로",
+        "MTWHF",
+        &["부록 B"],
+        &["파티션"],
+    );
+    check("주말에는 쉬엄쉬엄 하고 부록은 빼고 싶어요", "MTWHFSU", &["부록"], &[]);
+    check("주말 제외, 3장, 4장 제외", "MTWHF", &["3장, 4장"], &[]);
+    check("skip the appendix, no weekends", "MTWHF", &["appendix"], &[]);
+    check("skip the index and no weekends", "MTWHF", &["index"], &[]);
+    check("주말과 공휴일은 제외하고 네트워크 위주로", "MTWHF", &[], &["네트워크"]);
+}
+
+#[test]
 fn what_is_not_understood_is_named() {
     let wishes = Wishes::read("I am a beginner. No weekends.");
     assert_eq!(wishes.unread, ["I am a beginner"]);
     assert_eq!(letters(wishes.days), "MTWHF");
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_read_without_a_panic(text in ".{0,80}", words in WISH_WORDS) {
+        let _ = Wishes::read(&text);
+        let wishes = Wishes::read(&words);
+        proptest::prop_assert!(wishes.days.count() >= 1);
+    }
+}
+
+/// Sentences of the words that the rules know, in any order.
+const WISH_WORDS: &str = "((no|not|only|on|weekends|Mondays|주말|월요일은|화,|목만|제외|빼고|skip|focus on|\
+    3장|appendix|위주로|,|\\.|;|é|가) ?){0,12}";

@@ -12,8 +12,8 @@ use crate::ports::{Hit, OpenBundle, Ports};
 const FUSED_DEPTH: usize = 50;
 /// The usual constant of reciprocal rank fusion.
 const FUSION: f32 = 60.0;
-/// Weak vectors of unrelated texts reach about a tenth by chance.
-const WEAK_COSINE_MIN: f32 = 0.12;
+/// Weak vectors of unrelated texts come as near as a tenth by chance.
+const WEAK_COSINE_MIN: f32 = 0.15;
 
 /// Returns the best passages of all bundles, best first, at most `limit`.
 pub(super) async fn rank(

@@ -21,25 +21,31 @@ pub(super) struct Bench {
     pub(super) catalog: Arc<dyn Catalog>,
     pub(super) user: UserId,
     clock: AtomicU64,
-    folder: Arc<tempfile::TempDir>,
+    /// Absent when the test keeps the folder.
+    folder: Option<Arc<tempfile::TempDir>>,
 }
 
 impl Bench {
     pub(super) async fn open() -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let catalog = SqlCatalog::open(folder.path()).await.unwrap();
-        Self { catalog, user: UserId::new("ada"), clock: AtomicU64::new(1_000_000), folder }
+        Self { folder: Some(folder), ..Self::of(catalog) }
+    }
+
+    pub(super) fn of(catalog: Arc<dyn Catalog>) -> Self {
+        let clock = AtomicU64::new(1_000_000);
+        Self { catalog, user: UserId::new("ada"), clock, folder: None }
     }
 
     /// Opens the same folder again, as after the death of the process.
     pub(super) async fn reopen(self) -> Self {
         drop(self.catalog);
-        let catalog = SqlCatalog::open(self.folder.path()).await.unwrap();
+        let catalog = SqlCatalog::open(self.folder.as_ref().unwrap().path()).await.unwrap();
         Self { catalog, ..self }
     }
 
     pub(super) fn folder(&self) -> &Path {
-        self.folder.path()
+        self.folder.as_ref().unwrap().path()
     }
 
     /// The same catalog as another user sees it.
@@ -48,7 +54,7 @@ impl Bench {
             catalog: Arc::clone(&self.catalog),
             user: UserId::new(name),
             clock: AtomicU64::new(self.clock.load(Ordering::Relaxed) + 1000),
-            folder: Arc::clone(&self.folder),
+            folder: self.folder.clone(),
         }
     }
 

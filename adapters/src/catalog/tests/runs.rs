@@ -139,9 +139,13 @@ async fn the_last_material_that_becomes_ready_wakes_the_plans_that_wait() {
     let effects =
         bench.catalog.publish_material(&run, published(&last), bench.now()).await.unwrap();
 
-    assert_eq!(effects.woken, [plan.clone()]);
+    assert_eq!(effects.woken, std::slice::from_ref(&plan));
     assert_eq!(bench.see_plan(&plan).await.generation_status, GenerationStatus::Pending);
     assert_eq!(bench.waiting_jobs().await, [plan.as_str()]);
+    bench.make_plan(&plan).await;
+    for material in bench.see_plan(&plan).await.materials {
+        assert_eq!(material.title, "The document's own title");
+    }
 }
 
 #[tokio::test]
@@ -177,7 +181,7 @@ async fn a_material_that_fails_or_is_deleted_fails_the_plans_that_wait() {
         .fail_material(&bench.user, &material, 1, &broken(), bench.now())
         .await
         .unwrap();
-    assert_eq!(effects.failed, [doomed.clone()]);
+    assert_eq!(effects.failed, std::slice::from_ref(&doomed));
     let plan = bench.see_plan(&doomed).await;
     assert_eq!(plan.generation_status, GenerationStatus::Failed);
     assert_eq!(plan.error.unwrap().code, "PLAN_MATERIAL_FAILED");

@@ -10,7 +10,10 @@ pub(crate) fn numbered_level(line: &str) -> Option<u8> {
     if !is_title_like(line) {
         return None;
     }
-    word_level(line).or_else(|| korean_level(line)).or_else(|| number_level(line))
+    word_level(line)
+        .or_else(|| korean_level(line))
+        .or_else(|| roman_level(line))
+        .or_else(|| number_level(line))
 }
 
 /// Tells a line of capitals, the headings of manual pages.
@@ -72,13 +75,14 @@ fn is_title_like(line: &str) -> bool {
 }
 
 fn word_level(line: &str) -> Option<u8> {
-    let (word, rest) = line.split_once(' ')?;
+    let (word, rest) = line.split_once(char::is_whitespace)?;
     let level = match word.to_lowercase().as_str() {
-        "part" | "chapter" | "appendix" | "unit" | "lecture" | "module" => 1,
+        "part" | "chapter" | "appendix" | "부록" | "unit" | "lecture" | "module" => 1,
         "section" | "lesson" => 2,
         _ => return None,
     };
-    let number = rest.split([' ', '.', ':', '-', '—']).next().unwrap_or_default();
+    let number =
+        rest.split(|c: char| c.is_whitespace() || ".:-—".contains(c)).next().unwrap_or_default();
     let is_number = number.bytes().all(|byte| byte.is_ascii_digit())
         || number.bytes().all(|byte| b"IVXLC".contains(&byte))
         || (number.len() == 1 && number.bytes().all(|byte| byte.is_ascii_uppercase()));
@@ -103,6 +107,13 @@ fn korean_level(line: &str) -> Option<u8> {
     follows.is_none_or(|c| c.is_whitespace() || matches!(c, '.' | ':' | '-')).then_some(level)
 }
 
+/// "IV. Title".
+fn roman_level(line: &str) -> Option<u8> {
+    let (number, title) = line.split_once(". ")?;
+    let is_roman = number.len() <= 5 && number.bytes().all(|byte| b"IVX".contains(&byte));
+    (is_roman && !number.is_empty() && title.starts_with(char::is_uppercase)).then_some(1)
+}
+
 /// "1. Title" is 1, "1.2 Title" is 2 and so on; the title begins like one and is no sentence.
 fn number_level(line: &str) -> Option<u8> {
     let (number, title) = line.split_once(char::is_whitespace)?;
@@ -115,7 +126,9 @@ fn number_level(line: &str) -> Option<u8> {
         && (is_part(&parts[0]) || is_appendix && parts.len() > 1)
         && (parts.len() > 1 || number.ends_with('.'));
     let begins = title.trim().chars().next()?;
-    let is_title = (begins.is_uppercase() || is_uncased(begins) || begins == '"')
+    // "1.1. something" is numbered like nothing else.
+    let is_certain = parts.len() > 2 || parts.len() > 1 && number.ends_with('.');
+    let is_title = (begins.is_uppercase() || is_uncased(begins) || begins == '"' || is_certain)
         && !title.ends_with('.')
         && (parts.len() > 1 || !title.ends_with(['!', '?']));
     (is_number && is_title).then(|| u8::try_from(parts.len()).unwrap_or(6).min(6))
@@ -145,6 +158,8 @@ mod tests {
         check("2024 was a good year", None);
         check("제 12 장 네트워크", Some(1));
         check("3장", Some(1));
+        check("Chapter\u{a0}1. Start", Some(1));
+        check("1.1.12. sudo configuration", Some(3));
         check("3장의 내용", None);
         check("1.2. 설치 방법", Some(2));
     }

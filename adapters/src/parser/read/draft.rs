@@ -5,7 +5,7 @@
 use oxherd_study::document::{Block, BlockKind, ParsedDocument};
 use unicode_normalization::UnicodeNormalization;
 
-use super::ReadError;
+use super::{MAX_PAGES, ReadError};
 
 /// No document has more pieces than this.
 const MAX_BLOCKS: usize = 400_000;
@@ -79,8 +79,11 @@ impl Draft {
         Ok(())
     }
 
-    /// Returns the document; `NoText` when there is no letter or digit in it.
+    /// Returns the document; `PageLimit` when it has too many pages, `NoText` when there is no letter or digit in it.
     pub(crate) fn finish(self) -> Result<ParsedDocument, ReadError> {
+        if let Some(pages) = self.document.page_count.filter(|pages| *pages > MAX_PAGES) {
+            return Err(ReadError::PageLimit { pages });
+        }
         let has_words =
             self.document.blocks.iter().any(|block| block.text.contains(char::is_alphanumeric));
         if has_words { Ok(self.document) } else { Err(ReadError::NoText) }

@@ -35,8 +35,7 @@ pub(super) async fn page(State(api): State<Api>, _: Visitor) -> Response {
                     h1 { "Actors" }
                     ul class="tree" { (branch(&tree)) }
                 }
-                meta http-equiv="refresh" content="5";
-            }
+                }
         },
     )
 }

@@ -25,7 +25,7 @@ fn module_view(words: &Words, plan: &Plan, module: &Module, at: usize) -> Markup
     let total = module.sessions.len().max(1);
     let share = u32::try_from(done * 100 / total).unwrap_or(0);
     let stroke = if done == total { Stroke::Done } else { Stroke::Running };
-    let says = format!("{} {}", module.sessions.len(), words.sessions);
+    let says = words.count_sessions(module.sessions.len());
     html! {
         details open[at == 0] {
             summary {
@@ -74,7 +74,7 @@ fn session_view(words: &Words, plan: &Plan, session: &Session) -> Markup {
             p { (session.objective) }
             p class="facts" {
                 time datetime=(session.scheduled_for_date) { (session.scheduled_for_date) }
-                " · " (session.estimated_minutes) " " (words.minutes)
+                " · " (session.estimated_minutes) (words.minutes)
                 @for source in &session.sources { " · " (source_link(words, plan, source)) }
             }
         }

@@ -31,7 +31,8 @@ pub(super) struct Words {
     pub(super) make_plan: &'static str,
     pub(super) waits_for: &'static str,
     pub(super) plans: &'static str,
-    pub(super) sessions: &'static str,
+    session: &'static str,
+    sessions: &'static str,
     pub(super) minutes: &'static str,
     pub(super) optional: &'static str,
     pub(super) page_short: &'static str,
@@ -78,8 +79,9 @@ pub(super) static EN: Words = Words {
     make_plan: "Make plan",
     waits_for: "It starts when the chosen documents are ready.",
     plans: "Plans",
-    sessions: "sessions",
-    minutes: "min",
+    session: " session",
+    sessions: " sessions",
+    minutes: " min",
     optional: "optional",
     page_short: "p.",
     passage: "Passage",
@@ -125,6 +127,7 @@ pub(super) static KO: Words = Words {
     make_plan: "계획 만들기",
     waits_for: "고른 자료가 준비되면 바로 시작해요.",
     plans: "학습 계획",
+    session: "회",
     sessions: "회",
     minutes: "분",
     optional: "선택",
@@ -146,6 +149,11 @@ pub(super) static KO: Words = Words {
 };
 
 impl Words {
+    /// Counts sessions.
+    pub(super) fn count_sessions(&self, count: usize) -> String {
+        format!("{count}{}", if count == 1 { self.session } else { self.sessions })
+    }
+
     /// Says a step of processing.
     pub(super) fn material_step(&self, step: MaterialStep) -> &'static str {
         let korean = self.code == "ko";

@@ -5,19 +5,20 @@
 //! journal after that is kept. Then what is no longer needed is deleted, in steps as well.
 //! Never changes the logical state.
 
-use std::sync::{Arc, Mutex};
+mod cleaning;
+mod writing;
+
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::encoding::Encode as _;
-use super::ended_jobs::{EndedKey, Graves};
-use super::job_body::Record;
+use super::ended_jobs::Graves;
 use super::machine::Machine;
-use super::operation::QueueNumber;
 use super::shared::locked;
-use super::slots::NewPayload;
-use super::tables::{self, FinishedRow};
+
+use self::cleaning::Cleaning;
+use self::writing::Writing;
 
 /// How often and in how large steps checkpoints are made.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +46,18 @@ impl Pace {
     };
 }
 
+/// What a checkpoint of the process before, which had no end, left in the tables.
+#[derive(Debug, Clone)]
+pub(super) struct Leftovers {
+    /// The serials of rows of jobs that had not ended at the checkpoint that counts.
+    pub(super) ended: Vec<u64>,
+    /// The last serial at the checkpoint that counts; inputs of later ones are left over.
+    pub(super) last_serial: u64,
+}
+
+/// How much of the journal is deleted between two looks at the time.
+const TRIMMED_BYTES: u64 = 64 * 1024;
+
 #[derive(Debug)]
 pub(super) struct Checkpoint {
     pace: Pace,
@@ -55,6 +68,7 @@ pub(super) struct Checkpoint {
     snapshot_bytes: u64,
     /// The journal row of the last checkpoint.
     number: u64,
+    leftovers: Option<Leftovers>,
     not_before: Option<Instant>,
 }
 
@@ -65,39 +79,23 @@ enum Phase {
     Cleaning(Cleaning),
 }
 
-#[derive(Debug)]
-struct Writing {
-    number: u64,
-    /// The checkpoint that counts until then; parts of snapshots of any other are garbage.
-    previous: Option<u64>,
-    head: Vec<u8>,
-    records: std::vec::IntoIter<(QueueNumber, Arc<Record>)>,
-    graves: Vec<Graves>,
-    /// Inputs taken from the machine and not yet written.
-    payloads: Vec<(QueueNumber, NewPayload)>,
-    /// Inputs written in the transaction that is open.
-    written: Vec<(QueueNumber, NewPayload)>,
-    snapshot_bytes: u64,
-    /// Whether the open transaction makes the checkpoint count.
-    complete: bool,
-    pace: Pace,
-}
-
-#[derive(Debug)]
-struct Cleaning {
-    number: u64,
-    graves: Graves,
-    /// Graves whose rows the open transaction deletes.
-    emptied: Graves,
-    /// Whether the open transaction found nothing more to delete.
-    complete: bool,
-}
-
 impl Checkpoint {
     /// Goes on after the checkpoint at the journal row `number`.
-    pub(super) fn after(number: u64, journal_bytes: u64, snapshot_bytes: u64, pace: Pace) -> Self {
-        let (phase, not_before) = (Phase::Idle, None);
-        Self { pace, phase, journal_bytes, snapshot_bytes, number, not_before }
+    pub(super) fn after(number: u64, leftovers: Leftovers, pace: Pace) -> Self {
+        Self {
+            pace,
+            phase: Phase::Idle,
+            journal_bytes: 0,
+            snapshot_bytes: 0,
+            number,
+            leftovers: Some(leftovers),
+            not_before: None,
+        }
+    }
+
+    /// Takes note of the size of the snapshot that was read.
+    pub(super) fn set_snapshot_bytes(&mut self, bytes: u64) {
+        self.snapshot_bytes = bytes;
     }
 
     /// Counts a journal row.
@@ -126,21 +124,26 @@ impl Checkpoint {
         machine.encode_head(&mut head);
         let (mut records, mut graves) = (Vec::new(), Vec::new());
         for (queue_number, queue) in machine.queues_mut() {
+            queue.trim_memory();
             queue.live.begin_capture();
             let (ended, rows) = queue.ended.freeze();
             records.extend(ended.into_iter().map(|record| (queue_number, record)));
             graves.push(rows);
         }
+        let rows = number.saturating_sub(self.number).max(1);
+        let journal_rows = (TRIMMED_BYTES * rows / self.journal_bytes.max(1)).clamp(1, 64);
         self.journal_bytes = 0;
         self.phase = Phase::Writing(Writing {
             number,
             previous: Some(self.number),
+            leftovers: self.leftovers.clone(),
             head,
             records: records.into_iter(),
             graves,
             payloads: Vec::new(),
             written: Vec::new(),
             snapshot_bytes: 0,
+            journal_rows,
             complete: false,
             pace: self.pace,
         });
@@ -152,12 +155,20 @@ impl Checkpoint {
         transaction: &Connection,
         machine: &Mutex<Machine>,
     ) -> rusqlite::Result<()> {
+        if self.rests() {
+            return Ok(());
+        }
         let until = Instant::now() + self.pace.step;
         match &mut self.phase {
             Phase::Idle => Ok(()),
             Phase::Writing(writing) => writing.step(transaction, machine, until),
             Phase::Cleaning(cleaning) => cleaning.step(transaction, until),
         }
+    }
+
+    /// Tells whether a transaction that is open has a step in it.
+    pub(super) fn is_under_way(&self) -> bool {
+        !matches!(self.phase, Phase::Idle) && !self.rests()
     }
 
     /// Tells whether the last step failed a moment ago.
@@ -171,6 +182,10 @@ impl Checkpoint {
         match &mut self.phase {
             Phase::Idle => {}
             Phase::Writing(writing) => {
+                if writing.previous.is_none() {
+                    // From now on the rows in the tables are this process's own.
+                    self.leftovers = None;
+                }
                 let written = std::mem::take(&mut writing.written);
                 let complete = writing.complete;
                 let mut state = locked(machine);
@@ -209,13 +224,15 @@ impl Checkpoint {
         let Phase::Writing(writing) = std::mem::replace(&mut self.phase, Phase::Idle) else {
             return;
         };
-        locked(machine).queues_mut().for_each(|(_, queue)| queue.ended.thaw());
+        let thawed = locked(machine).queues_mut().map(|(_, queue)| queue.ended.thaw()).collect();
         self.snapshot_bytes = writing.snapshot_bytes;
         self.number = writing.number;
         let mut graves = Graves::default();
         writing.graves.into_iter().for_each(|rows| graves.append(rows));
         self.phase = Phase::Cleaning(Cleaning {
             number: writing.number,
+            journal_rows: writing.journal_rows,
+            thawed,
             graves,
             emptied: Graves::default(),
             complete: false,
@@ -241,116 +258,5 @@ impl Checkpoint {
         }
         // The next try is due as soon as the pause is over.
         self.journal_bytes += self.pace.journal_bytes.max(self.snapshot_bytes);
-    }
-}
-
-impl Writing {
-    fn step(
-        &mut self,
-        transaction: &Connection,
-        machine: &Mutex<Machine>,
-        until: Instant,
-    ) -> rusqlite::Result<()> {
-        while self.delete_garbage(transaction)?
-            || self.write_records(transaction)?
-            || self.write_payloads(transaction)?
-            || self.write_jobs(transaction, machine)?
-        {
-            if Instant::now() >= until {
-                return Ok(());
-            }
-        }
-        tables::put_snapshot(transaction, self.number, None, &self.head)?;
-        tables::set_meta(transaction, "checkpoint", self.number.cast_signed())?;
-        self.complete = true;
-        Ok(())
-    }
-
-    /// Deletes what a checkpoint that failed left behind, lest it be taken for a part of this.
-    fn delete_garbage(&mut self, transaction: &Connection) -> rusqlite::Result<bool> {
-        let Some(previous) = self.previous else { return Ok(false) };
-        let some = tables::trim_snapshots(transaction, previous, 4)?;
-        if !some {
-            self.previous = None;
-        }
-        Ok(some)
-    }
-
-    fn write_records(&mut self, transaction: &Connection) -> rusqlite::Result<bool> {
-        let some = self.records.len() > 0;
-        let mut body = Vec::new();
-        for (queue, record) in self.records.by_ref().take(self.pace.rows) {
-            body.clear();
-            record.encode(&mut body);
-            let key = EndedKey {
-                state: record.state,
-                finished_ms: record.finished_ms,
-                serial: record.body.serial,
-                log: record.body.log,
-                has_log: true,
-            };
-            let id = record.body.id.as_str();
-            let row = FinishedRow { key, queue, id, number: record.number };
-            tables::put_finished(transaction, &row, &body)?;
-        }
-        Ok(some)
-    }
-
-    fn write_payloads(&mut self, transaction: &Connection) -> rusqlite::Result<bool> {
-        let some = !self.payloads.is_empty();
-        for _ in 0..self.pace.rows {
-            // One that cannot be written stays, to be given back.
-            let Some((_, payload)) = self.payloads.last() else { break };
-            tables::put_payload(transaction, payload.serial, payload.data.as_str())?;
-            self.written.extend(self.payloads.pop());
-        }
-        Ok(some)
-    }
-
-    fn write_jobs(
-        &mut self,
-        transaction: &Connection,
-        machine: &Mutex<Machine>,
-    ) -> rusqlite::Result<bool> {
-        let mut machine = locked(machine);
-        let part = machine.queues_mut().find_map(|(number, queue)| {
-            let part = queue.live.capture_part(self.pace.jobs);
-            let payloads = queue.live.take_payloads();
-            self.payloads.extend(payloads.into_iter().map(|payload| (number, payload)));
-            Some((number, part?))
-        });
-        drop(machine);
-        if let Some((number, part)) = &part {
-            self.snapshot_bytes += part.len() as u64;
-            tables::put_snapshot(transaction, self.number, Some(*number), part)?;
-        }
-        Ok(part.is_some() || !self.payloads.is_empty())
-    }
-}
-
-impl Cleaning {
-    fn step(&mut self, transaction: &Connection, until: Instant) -> rusqlite::Result<()> {
-        while self.delete_rows(transaction)?
-            || tables::trim_journal(transaction, self.number, 4)?
-            || tables::trim_snapshots(transaction, self.number, 4)?
-        {
-            if Instant::now() >= until {
-                return Ok(());
-            }
-        }
-        self.complete = true;
-        Ok(())
-    }
-
-    fn delete_rows(&mut self, transaction: &Connection) -> rusqlite::Result<bool> {
-        if let Some(serial) = self.graves.jobs.pop() {
-            self.emptied.jobs.push(serial);
-            return tables::delete_job(transaction, serial).map(|()| true);
-        }
-        if let Some(log) = self.graves.logs.pop() {
-            self.emptied.logs.push(log);
-            return super::log_rows::delete(transaction, log).map(|()| true);
-        }
-        Ok(false)
     }
 }

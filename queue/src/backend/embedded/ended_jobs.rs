@@ -124,9 +124,9 @@ impl EndedJobs {
         (self.frozen.values().cloned().collect(), std::mem::take(&mut self.graves))
     }
 
-    /// Forgets what the checkpoint wrote.
-    pub(super) fn thaw(&mut self) {
-        self.frozen.clear();
+    /// Gives up what the checkpoint wrote, to be dropped at leisure.
+    pub(super) fn thaw(&mut self) -> BTreeMap<u64, Arc<Record>> {
+        std::mem::take(&mut self.frozen)
     }
 
     /// Takes back what a failed checkpoint was to delete; the next one writes its records again.

@@ -142,13 +142,7 @@ impl Inspect for QueueHandle {
     }
 
     async fn logs(&self, id: &JobId, skip: u64, limit: u64) -> Result<(Vec<String>, u64)> {
-        let log = self.look(|queue| {
-            queue.index.get(id).map(|standing| match standing {
-                Standing::Live(slot) => queue.live[*slot].body.log,
-                Standing::Ended(key) => key.log,
-            })
-        })?;
-        let Some(log) = log else { return Ok((Vec::new(), 0)) };
+        let Some(log) = self.look(|queue| queue.log_of(id))? else { return Ok((Vec::new(), 0)) };
         let read = move |connection: &Connection| log_rows::read(connection, log, skip, limit);
         self.door.reader.read("logs", read).await
     }

@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use crate::event::Position;
-use crate::job::JobId;
 
 use super::encoding::{Decode as _, Encode, Input, Malformed, encoded_struct};
 use super::ended_jobs::Graves;
@@ -118,10 +117,6 @@ impl Machine {
             }
             _ => None,
         }
-    }
-
-    pub(super) fn standing(&self, queue: QueueNumber, id: &JobId) -> Option<Standing> {
-        self.queue(queue)?.index.get(id).copied()
     }
 
     /// Writes what is not a job: the queues with their counters.

@@ -19,9 +19,9 @@ use crate::outcome::Settlement;
 use super::door::Door;
 use super::operation::{AddedJob, Operation, Outcome, QueueNumber, Taken, millis};
 use super::queue_state::QueueState;
+use super::request::LogRow;
 use super::shared::{Signals, locked};
 use super::tables;
-use super::writer::LogRow;
 
 pub(super) struct QueueHandle {
     pub(super) door: Arc<Door>,

@@ -100,6 +100,22 @@ impl QueueState {
             && (!self.waiting.is_empty() || self.next_due_ms().is_some_and(|due| due <= now_ms))
     }
 
+    /// Gives the room of a backlog that is gone back.
+    pub(super) fn trim_memory(&mut self) {
+        self.live.trim_memory();
+        if self.index.len() < self.index.capacity() / 8 {
+            self.index.shrink_to(2 * self.index.len());
+        }
+    }
+
+    /// Returns the key of a job's log.
+    pub(super) fn log_of(&self, id: &JobId) -> Option<u64> {
+        self.index.get(id).map(|standing| match standing {
+            Standing::Live(slot) => self.live[*slot].body.log,
+            Standing::Ended(key) => key.log,
+        })
+    }
+
     pub(super) fn count(&self, state: JobState) -> usize {
         match state {
             JobState::Waiting => self.waiting.len(),

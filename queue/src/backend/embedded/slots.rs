@@ -4,6 +4,8 @@
 //! changes before its turn leaves an image of how it was first (copy on write). Never knows where
 //! the jobs stand.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::ops::Index;
 
 use crate::job::Payload;
@@ -12,7 +14,7 @@ use super::encoding::Encode as _;
 use super::job_body::LiveJob;
 
 /// The place of a job in [`Slots`], as long as it lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Slot(u32);
 
 /// An input that has no row yet.
@@ -27,7 +29,8 @@ pub(super) struct NewPayload {
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     jobs: Vec<Option<LiveJob>>,
-    free: Vec<Slot>,
+    /// The lowest are taken first, so that a backlog that is gone leaves its room at the end.
+    free: BinaryHeap<Reverse<Slot>>,
     /// Raised by each checkpoint; a job with this epoch is captured, or younger than it.
     epoch: u32,
     capture: Option<Capture>,
@@ -46,7 +49,7 @@ struct Capture {
 impl Slots {
     pub(super) fn insert(&mut self, job: LiveJob) -> Slot {
         let job = Some(LiveJob { epoch: self.epoch, ..job });
-        if let Some(slot) = self.free.pop() {
+        if let Some(Reverse(slot)) = self.free.pop() {
             self.jobs[slot.0 as usize] = job;
             return slot;
         }
@@ -62,7 +65,7 @@ impl Slots {
 
     pub(super) fn remove(&mut self, slot: Slot) -> LiveJob {
         self.capture_early(slot);
-        self.free.push(slot);
+        self.free.push(Reverse(slot));
         let job = self.jobs[slot.0 as usize].take().expect(LIVES);
         self.cached_bytes -= cached_bytes(&job);
         job
@@ -71,6 +74,23 @@ impl Slots {
     #[cfg(test)]
     pub(super) fn iter(&self) -> impl Iterator<Item = (Slot, &LiveJob)> {
         (0_u32..).zip(&self.jobs).filter_map(|(slot, job)| Some((Slot(slot), job.as_ref()?)))
+    }
+
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.jobs.capacity()
+    }
+
+    /// Gives the room of a backlog that is gone back.
+    pub(super) fn trim_memory(&mut self) {
+        let last = self.jobs.iter().rposition(Option::is_some);
+        let length = last.map_or(0, |last| last + 1);
+        if length < self.jobs.capacity() / 8 {
+            self.jobs.truncate(length);
+            self.jobs.shrink_to(2 * length);
+            self.free.retain(|Reverse(slot)| (slot.0 as usize) < length);
+            self.free.shrink_to(2 * length);
+        }
     }
 
     /// Freezes the image of all jobs as they are now.

@@ -90,10 +90,12 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection> {
 
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(
-        "PRAGMA journal_mode = WAL;
+        "-- Half the calls of pages of 4 KiB, as most commits write more than that.
+         PRAGMA page_size = 8192;
+         PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          -- Small, because a write-ahead log cannot be emptied into a full disk.
-         PRAGMA wal_autocheckpoint = 1000;
+         PRAGMA wal_autocheckpoint = 500;
          PRAGMA journal_size_limit = 16777216;
          PRAGMA cache_size = -4096;
          PRAGMA temp_store = MEMORY;
@@ -167,7 +169,7 @@ pub(super) fn read_journal(
     Ok(())
 }
 
-/// Deletes up to `rows` journal rows, oldest first, none after `until`; tells whether any went.
+/// Deletes journal rows, the oldest `rows` of them and none after `until`; tells whether any went.
 pub(super) fn trim_journal(
     connection: &Connection,
     until: u64,
@@ -177,7 +179,7 @@ pub(super) fn trim_journal(
         .prepare_cached("SELECT min(number) FROM journal")?
         .query_row([], |row| row.get(0))?;
     let Some(first) = first else { return Ok(false) };
-    let last = until.cast_signed().min(first.saturating_add(rows.cast_signed()));
+    let last = until.cast_signed().min(first.saturating_add(rows.cast_signed() - 1));
     connection
         .prepare_cached("DELETE FROM journal WHERE number <= ?1")?
         .execute([last])
@@ -339,14 +341,19 @@ pub(super) fn delete_finished(connection: &Connection, serial: u64) -> rusqlite:
     Ok(())
 }
 
-/// Deletes inputs that an unfinished checkpoint left behind.
-pub(super) fn delete_payloads_after(
+/// Deletes up to `rows` inputs of jobs after a serial; tells whether any went.
+pub(super) fn trim_payloads(
     connection: &Connection,
     last_serial: u64,
-) -> rusqlite::Result<()> {
+    rows: usize,
+) -> rusqlite::Result<bool> {
     connection
-        .execute("DELETE FROM payload WHERE serial > ?1", [last_serial.cast_signed()])
-        .map(drop)
+        .prepare_cached(
+            "DELETE FROM payload WHERE serial IN
+             (SELECT serial FROM payload WHERE serial > ?1 LIMIT ?2)",
+        )?
+        .execute(params![last_serial.cast_signed(), i64::try_from(rows).unwrap_or(i64::MAX)])
+        .map(|deleted| deleted > 0)
 }
 
 fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {

@@ -14,87 +14,32 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::oneshot;
 
 use crate::error::{QueueError, Result};
-use crate::job::{JobId, Payload, generation_of};
+use crate::job::Payload;
 
 use super::checkpoint::Checkpoint;
 use super::encoding::Encode as _;
-use super::job_body::Record;
 use super::lock_file::LockFile;
-use super::machine::Machine;
-use super::operation::{Ended, EndedRun, Operation, Outcome, QueueNumber, Stamped};
-use super::queue_state::{QueueState, Standing};
+use super::log_rows;
+use super::operation::{Outcome, Stamped, Taken};
+use super::preparing::{Change, answer, prepare};
+use super::queue_state::QueueState;
+use super::request::{Reply, Request, TableWrite};
 use super::shared::{Shared, locked};
 use super::tables::{self, store_error};
-use super::{log_rows, reader};
 
 /// The size of a journal row beyond which no more operations are added to it.
 const GROUP_BYTES: usize = 1024 * 1024;
 
-/// What callers ask of the writer.
-pub(super) enum Request {
-    /// A change of the state, and a row for the log of its job if it is about one.
-    Operate { stamped: Stamped, log_row: Option<LogRow>, reply: Option<Reply<Outcome>> },
-    /// A change of a table that the state does not depend on.
-    Write(Box<dyn TableWrite>),
-    /// Write everything out and stop.
-    Close(Reply<()>),
-}
-
-pub(super) type Reply<T> = oneshot::Sender<Result<T>>;
-
-/// A row that a handler writes.
-pub(super) struct LogRow {
-    pub(super) text: String,
-    pub(super) keep: Option<u64>,
-}
-
-/// A change of a table in the transaction of a group.
-pub(super) trait TableWrite: Send {
-    fn write(&mut self, transaction: &Connection) -> rusqlite::Result<()>;
-    fn answer(self: Box<Self>, committed: Result<()>);
-}
-
-/// A function as a [`TableWrite`].
-pub(super) struct Write<T, F> {
-    pub(super) write: F,
-    pub(super) written: Option<T>,
-    pub(super) reply: Reply<T>,
-}
-
-impl<T, F> TableWrite for Write<T, F>
-where
-    T: Send,
-    F: FnMut(&Connection) -> rusqlite::Result<T> + Send,
-{
-    fn write(&mut self, transaction: &Connection) -> rusqlite::Result<()> {
-        self.written = Some((self.write)(transaction)?);
-        Ok(())
-    }
-
-    fn answer(self: Box<Self>, committed: Result<()>) {
-        let Self { written, reply, .. } = *self;
-        if let Some(written) = committed.map(|()| written).transpose() {
-            // A caller that has gone away needs no answer.
-            let _ = reply.send(written);
-        }
-    }
-}
+/// The size of the inputs that are read for a group before its callers read the rest themselves.
+const INPUTS_MAX: usize = 256 * 1024;
 
 /// The requests of one commit.
 #[derive(Default)]
 struct Group {
     operations: Vec<Change>,
     writes: Vec<Box<dyn TableWrite>>,
-}
-
-struct Change {
-    stamped: Stamped,
-    /// The log row with its key.
-    log_row: Option<(u64, LogRow)>,
-    reply: Option<Reply<Outcome>>,
 }
 
 pub(super) type SharedConnection = Arc<Mutex<Option<Connection>>>;
@@ -193,7 +138,13 @@ impl Writer {
 
     fn commit(&mut self, mut group: Group) {
         let started = Instant::now();
-        if let Err(error) = self.write(&mut group) {
+        let mut written = self.write(&mut group);
+        if written.is_err() && self.checkpoint.is_under_way() {
+            self.checkpoint.rolled_back(&self.shared.machine);
+            // There may be room for the group alone.
+            written = self.write(&mut group);
+        }
+        if let Err(error) = written {
             self.shared.counters.refused.fetch_add(1, Ordering::Relaxed);
             self.checkpoint.rolled_back(&self.shared.machine);
             tracing::warn!(%error, "the queue's file refused a commit");
@@ -272,8 +223,31 @@ impl Writer {
                 signals.work.notify_waiters();
             }
         }
-        answers.into_iter().for_each(|(outcome, reply)| answer(reply, outcome));
         group.writes.into_iter().for_each(|write| write.answer(Ok(())));
+        let mut bytes = 0;
+        for (mut outcome, reply) in answers {
+            if let Outcome::Turn(_, taken) = &mut outcome {
+                self.read_inputs(taken, &mut bytes);
+            }
+            answer(reply, outcome);
+        }
+    }
+
+    /// Reads the inputs of claimed jobs as far as that is quicker than to send the caller for them.
+    fn read_inputs(&self, taken: &mut Taken, bytes: &mut usize) {
+        let connection = locked(&self.connection);
+        let Some(connection) = connection.as_ref() else { return };
+        for taken in &mut taken.jobs {
+            let Some(serial) = taken.data_at else { continue };
+            if *bytes > INPUTS_MAX {
+                return;
+            }
+            if let Ok(Some(data)) = tables::read_payload(connection, serial) {
+                *bytes += data.len();
+                taken.job.data = Payload::from_store(data);
+                taken.data_at = None;
+            }
+        }
     }
 
     /// Brings everything into the tables and closes the file.
@@ -282,7 +256,9 @@ impl Writer {
             self.checkpoint.begin(&self.shared.machine, self.number);
             self.commit(Group::default());
         }
+        // Before the answer: whoever got it may open the files again.
         locked(&self.connection).take();
+        self.lock_file = None;
     }
 }
 
@@ -292,85 +268,6 @@ impl Group {
             let _ = reply.send(Err(error.clone()));
         }
         self.writes.into_iter().for_each(|write| write.answer(Err(error.clone())));
-    }
-}
-
-/// Answers a caller; one that has gone away needs none.
-fn answer(reply: Option<Reply<Outcome>>, outcome: Outcome) {
-    let Some(reply) = reply else { return };
-    let _ = reply.send(match outcome {
-        Outcome::Denied(error) => Err(error),
-        outcome => Ok(outcome),
-    });
-}
-
-/// Reads what an operation depends on, or answers it if it changes nothing.
-fn prepare(
-    machine: &Machine,
-    connection: Option<&Connection>,
-    mut stamped: Stamped,
-    log_row: Option<LogRow>,
-    reply: Option<Reply<Outcome>>,
-) -> Option<Change> {
-    if let Some(outcome) = machine.answer_unchanged(&stamped) {
-        answer(reply, outcome);
-        return None;
-    }
-    let queue = stamped.queue;
-    let read = |id: &JobId| ended_job(machine, connection, queue, id);
-    let mut log_key = None;
-    match &mut stamped.operation {
-        Operation::Submit { jobs, runs } => {
-            let ended = jobs.iter().filter_map(|job| read(job.id.as_ref()?));
-            let run = |ended: Ended| EndedRun {
-                serial: ended.record.body.serial,
-                generation: generation_of(&ended.data),
-            };
-            *runs = ended.map(run).collect();
-        }
-        Operation::Retry { id, ended, .. } | Operation::Progress { id, ended, .. } => {
-            *ended = read(id).into_iter().collect()
-        }
-        Operation::Logged { id } => match machine.standing(queue, id) {
-            Some(Standing::Ended(key)) => log_key = Some(key.log),
-            Some(Standing::Live(slot)) => {
-                log_key = machine.queue(queue).map(|queue| queue.live[slot].body.log);
-            }
-            None => {
-                answer(reply, Outcome::Denied(QueueError::NoSuchJob(id.clone())));
-                return None;
-            }
-        },
-        _ => {}
-    }
-    Some(Change { stamped, log_row: log_key.zip(log_row), reply })
-}
-
-/// Returns an ended job with its input, from memory or from the tables.
-fn ended_job(
-    machine: &Machine,
-    connection: Option<&Connection>,
-    queue: QueueNumber,
-    id: &JobId,
-) -> Option<Ended> {
-    let Some(Standing::Ended(key)) = machine.standing(queue, id) else { return None };
-    let in_memory = machine.queue(queue)?.ended.record(key.serial).cloned();
-    if let Some(record) = &in_memory
-        && let Some(data) = &record.body.data
-    {
-        return Some(Ended { data: data.clone(), record: Record::clone(record) });
-    }
-    let read = match in_memory {
-        Some(record) => tables::read_payload(connection?, key.serial)
-            .map(|data| Some((Record::clone(&record), Payload::from_store(data?)))),
-        None => reader::ended_job(connection?, key.serial),
-    };
-    match read {
-        Ok(found) => found.map(|(record, data)| Ended { record, data }),
-        Err(error) => {
-            tracing::warn!(%error, job.id = %id, "cannot read the ended job {id}");
-            None
-        }
     }
 }
 

@@ -45,19 +45,87 @@ pub(super) fn is_code(line: &str) -> bool {
     all >= 4 && signs * 5 >= all
 }
 
-/// Returns the command after a shell prompt.
+/// Returns the command after a shell prompt. After a `#`, which comments begin with too, only
+/// commands of administrators count.
 pub(super) fn command(line: &str) -> Option<&str> {
-    let after = line.trim_start().strip_prefix("$ ").or_else(|| {
-        // A `#` is a prompt only before something that is typed, not before a comment's sentence.
-        line.trim_start().strip_prefix("# ").filter(|rest| !rest.ends_with(['.', ':', '다']))
-    })?;
-    let mut words = after.split_whitespace();
+    let line = line.trim_start();
+    let (typed, by_root) = match line.strip_prefix("$ ") {
+        Some(typed) => (typed, false),
+        None => (line.strip_prefix("# ")?, true),
+    };
+    let mut words = typed.split_whitespace();
     let first = words.next().filter(|word| *word != "sudo").or_else(|| words.next())?;
-    let plain =
-        first.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_+.".contains(c));
-    (plain && first.len() >= 2 && first.starts_with(|c: char| c.is_ascii_lowercase()))
-        .then_some(first)
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_+.".contains(c);
+    let is_name = first.len() >= 2
+        && first.starts_with(|c: char| c.is_ascii_lowercase())
+        && first.chars().all(is_plain);
+    (is_name && (!by_root || ROOT_COMMANDS.contains(&first))).then_some(first)
 }
+
+/// What administrators type, as far as it is worth naming in an objective.
+const ROOT_COMMANDS: &[&str] = &[
+    "addgroup",
+    "adduser",
+    "apt",
+    "apt-cache",
+    "apt-get",
+    "apt-key",
+    "apt-mark",
+    "aptitude",
+    "blkid",
+    "cfdisk",
+    "chgrp",
+    "chmod",
+    "chown",
+    "chroot",
+    "cp",
+    "cryptsetup",
+    "dd",
+    "debconf-set-selections",
+    "debootstrap",
+    "docker",
+    "dpkg",
+    "dpkg-reconfigure",
+    "e2fsck",
+    "fdisk",
+    "fsck",
+    "grub-install",
+    "ifup",
+    "ip",
+    "iptables",
+    "journalctl",
+    "lvcreate",
+    "lvextend",
+    "mdadm",
+    "mkfs",
+    "mkfs.ext4",
+    "mkswap",
+    "modprobe",
+    "mount",
+    "nft",
+    "parted",
+    "passwd",
+    "pvcreate",
+    "reboot",
+    "resize2fs",
+    "rsync",
+    "service",
+    "sfdisk",
+    "ssh",
+    "swapon",
+    "systemctl",
+    "tar",
+    "tune2fs",
+    "ufw",
+    "umount",
+    "update-alternatives",
+    "update-grub",
+    "update-initramfs",
+    "useradd",
+    "usermod",
+    "vgcreate",
+    "visudo",
+];
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,14 @@ use crate::chunk::Chunk;
 use crate::keyword::content_words;
 use crate::language::is_hangul;
 
+/// A word in fewer of the chunks tells parts apart.
+const RARE: f32 = 0.4;
+/// A part treats a word that stands in so many of its chunks.
+const TREATED: f32 = 0.3;
+
+/// At most so many words of a goal count; more do not fit the bits.
+const WORDS_MAX: usize = 24;
+
 /// Words of goals that name no subject.
 const GENERIC: &[&str] = &[
     "able",
@@ -119,27 +127,39 @@ const GENERIC: &[&str] = &[
     "학기",
     "학습",
     "활용",
+    "특히",
 ];
 
 /// The subject of a goal: its words, ready to be found in texts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Interest {
     words: Vec<String>,
+    /// How much each word counts.
+    weights: Vec<f32>,
 }
 
 impl Interest {
     /// Reads a goal and the names of parts that should be stressed.
     pub(super) fn of(goal: &str, stress: &[String]) -> Self {
-        let mut words: Vec<String> = Vec::new();
-        let texts = std::iter::once(goal).chain(stress.iter().map(String::as_str));
-        for word in texts.flat_map(content_words).filter(|word| tells(word)) {
+        let mut interest = Self::default();
+        for part in std::iter::once(goal).flat_map(emphasised).chain(with_emphasis(stress)) {
+            interest.add(part);
+        }
+        interest
+    }
+
+    fn add(&mut self, (text, weight): (&str, f32)) {
+        for word in content_words(text).into_iter().filter(|word| tells(word)) {
             let root = root(&word).to_owned();
-            if !words.contains(&root) {
-                words.push(root);
+            match self.words.iter().position(|known| *known == root) {
+                Some(place) => self.weights[place] = self.weights[place].max(weight),
+                None if self.words.len() < WORDS_MAX => {
+                    self.words.push(root);
+                    self.weights.push(weight);
+                }
+                None => {}
             }
         }
-        words.truncate(24);
-        Self { words }
     }
 
     /// Returns how often each word stands in a text, as bits.
@@ -159,7 +179,7 @@ impl Interest {
         let all = chunks.len().max(1) as f32;
         let shares: Vec<f32> =
             (0..self.words.len()).map(|place| with(place) as f32 / all).collect();
-        Echo { found, shares }
+        Echo { found, shares, weights: self.weights.clone() }
     }
 
     /// Tells whether a title names one of the words.
@@ -175,6 +195,8 @@ pub(super) struct Echo {
     found: Vec<u32>,
     /// Per word, the share of the chunks that hold it.
     shares: Vec<f32>,
+    /// Per word, how much it counts.
+    weights: Vec<f32>,
 }
 
 impl Echo {
@@ -194,9 +216,34 @@ impl Echo {
             .iter()
             .enumerate()
             .filter(|(_, share)| **share > 0.0)
-            .map(|(place, share)| with(place) as f32 / size * (1.0 / share).ln())
+            .map(|(place, share)| {
+                self.weights[place] * with(place) as f32 / size * (1.0 / share).ln()
+            })
             .sum()
     }
+
+    /// Tells whether one of the goal's words that most of the material lacks stands in a good part
+    /// of these chunks: they treat it, they do not only mention it.
+    pub(super) fn is_subject(&self, range: std::ops::RangeInclusive<usize>) -> bool {
+        let part = self.found.get(range).unwrap_or_default();
+        self.shares.iter().enumerate().any(|(place, share)| {
+            let with = part.iter().filter(|bits| *bits & (1 << place) != 0).count();
+            *share < RARE && with as f32 >= TREATED * part.len() as f32 && with > 0
+        })
+    }
+}
+
+/// Cuts a goal at a word like "especially": what follows counts twice.
+fn emphasised(goal: &str) -> Vec<(&str, f32)> {
+    let lower = goal.to_ascii_lowercase();
+    let marks = ["especially", "particularly", "in particular", "above all", "특히", "무엇보다"];
+    let at = marks.iter().filter_map(|mark| lower.find(mark)).min();
+    let (before, after) = goal.split_at(at.unwrap_or(goal.len()));
+    vec![(before, 1.0), (after, 2.0)]
+}
+
+fn with_emphasis(stress: &[String]) -> impl Iterator<Item = (&str, f32)> {
+    stress.iter().map(|part| (part.as_str(), 2.0))
 }
 
 fn tells(word: &str) -> bool {

@@ -14,8 +14,8 @@ const WHOLE: f32 = 110.0;
 const PARTS: f32 = 6.0;
 /// Pieces of a chapter that are smaller than this on average leave it whole.
 const PIECE: f32 = 55.0;
-/// Two neighbours under this size are joined.
-const SMALL: f32 = 45.0;
+/// Two neighbours that both would not fill a session are joined.
+const SMALL: f32 = 25.0;
 /// A part under this size is joined with any neighbour.
 const TINY: f32 = 15.0;
 
@@ -38,9 +38,10 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// Returns the part of it that lies in a range; the minutes stay those of the whole.
-    pub(super) fn within(&self, range: ChunkRange) -> Self {
-        Self { range, ..self.clone() }
+    /// Returns what is left of it: a range under a heading, which decides alone whether it only
+    /// speaks of the document; the minutes stay those of the whole.
+    pub(super) fn within(&self, range: ChunkRange, heading: Option<usize>, about: bool) -> Self {
+        Self { range, heading, boilerplate: about, ..self.clone() }
     }
 }
 
@@ -252,7 +253,7 @@ mod tests {
             node("Middle", 1, 2, 2, vec![]),
             node("Big", 1, 3, 3, vec![]),
         ];
-        check(roots, &[10.0, 20.0, 32.0, 90.0], &[("Middle", 0, 2), ("Big", 3, 3)]);
+        check(roots, &[10.0, 14.0, 24.0, 90.0], &[("Middle", 0, 2), ("Big", 3, 3)]);
     }
 
     #[test]

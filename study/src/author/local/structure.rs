@@ -4,9 +4,8 @@ use super::boilerplate::is_boilerplate;
 use super::heading::{Heading, headings};
 use super::interest::{Echo, Interest};
 use super::part::{Cutter, Part};
-use super::{effort, omission, session, wording};
+use super::{effort, named_part, overview, session, wording};
 use crate::author::{Brief, BriefMaterial, ModuleAnswer, Omission, StructureAnswer, validation};
-use crate::keyword::Vocabulary;
 use crate::language::Language;
 use crate::outline::ChunkRange;
 use crate::requirements::Wishes;
@@ -24,6 +23,8 @@ struct Sketch<'a> {
     headings: Vec<Heading>,
     echo: Echo,
     omitted: Vec<Omission>,
+    /// The chunks that the learner asks by name to stress.
+    stressed: Vec<ChunkRange>,
     modules: Vec<ModuleAnswer>,
 }
 
@@ -41,15 +42,15 @@ pub(super) fn structure(brief: &Brief) -> StructureAnswer {
             headings: headings(&material.bundle),
             echo: interest.in_chunks(&material.bundle.chunks),
             omitted: Vec::new(),
+            stressed: named_part::stressed(brief, index),
             modules: Vec::new(),
         })
         .collect();
     let mut unmet = wishes.unread;
     for wish in &wishes.omit {
-        if !omit(&mut sketches, wish) {
-            unmet.push(wish.clone());
-        }
+        unmet.extend(omit(&mut sketches, wish));
     }
+    unmet.extend(wishes.stress.iter().filter(|wish| is_unknown(&sketches, wish)).cloned());
     for sketch in &mut sketches {
         sketch.modules = modules(sketch, &interest);
     }
@@ -59,36 +60,49 @@ pub(super) fn structure(brief: &Brief) -> StructureAnswer {
         modules.extend(sketch.modules);
         omitted.extend(sketch.omitted);
     }
-    let title = title(brief);
-    let summary = summary(brief, &modules);
+    let (title, summary) = (overview::title(brief), overview::summary(brief, &modules));
     StructureAnswer { title, summary, modules, omitted, unmet }
 }
 
-/// Leaves out what a wish names; `false` when no material has it, or nothing else would be left.
-fn omit(sketches: &mut [Sketch<'_>], wish: &str) -> bool {
-    let mut found = false;
+/// Leaves out what a wish names; returns the names that no material answers to, and those after
+/// which nothing else would be left.
+fn omit(sketches: &mut [Sketch<'_>], wish: &str) -> Vec<String> {
+    let outlines: Vec<Vec<Heading>> =
+        sketches.iter().map(|sketch| sketch.headings.clone()).collect();
     let mut left: u32 = sketches.iter().map(Sketch::kept).sum();
-    for sketch in sketches.iter_mut() {
-        for range in omission::find(&sketch.headings, sketch.chunk_count(), wish) {
+    let mut unmet = Vec::new();
+    for part in named_part::find(&outlines, wish) {
+        let mut followed = false;
+        for (material_index, chunk_range) in part.found {
+            let sketch = &mut sketches[material_index];
             let overlaps = sketch.omitted.iter().any(|known| {
-                known.chunk_range.start <= range.end && range.start <= known.chunk_range.end
+                known.chunk_range.start <= chunk_range.end
+                    && chunk_range.start <= known.chunk_range.end
             });
-            if overlaps {
-                found = true;
-            } else if range.count() < left {
-                left -= range.count();
+            if !overlaps && chunk_range.count() < left {
+                left -= chunk_range.count();
                 let reason = wording::shorten(wish, 200);
-                sketch.omitted.push(Omission {
-                    material_index: sketch.index,
-                    chunk_range: range,
-                    reason,
-                });
-                found = true;
+                sketch.omitted.push(Omission { material_index, chunk_range, reason });
             }
+            followed |= overlaps
+                || sketch.omitted.last().is_some_and(|last| last.chunk_range == chunk_range);
         }
+        if !followed {
+            unmet.push(part.name);
+        }
+    }
+    for sketch in sketches {
         sketch.omitted.sort_by_key(|omitted| omitted.chunk_range.start);
     }
-    found
+    unmet
+}
+
+/// Tells whether no material speaks of what a wish asks to stress.
+fn is_unknown(sketches: &[Sketch<'_>], wish: &str) -> bool {
+    let interest = Interest::of("", &[wish.to_owned()]);
+    let strength =
+        |sketch: &Sketch<'_>| interest.in_chunks(&sketch.material.bundle.chunks).strength();
+    sketches.iter().all(|sketch| sketch.stressed.is_empty() && strength(sketch) == 0.0)
 }
 
 impl Sketch<'_> {
@@ -99,6 +113,11 @@ impl Sketch<'_> {
     fn kept(&self) -> u32 {
         let omitted: u32 = self.omitted.iter().map(|omitted| omitted.chunk_range.count()).sum();
         self.chunk_count() - omitted
+    }
+
+    fn is_omitted(&self, chunk: u32) -> bool {
+        let holds = |range: ChunkRange| (range.start..=range.end).contains(&chunk);
+        self.omitted.iter().any(|omitted| holds(omitted.chunk_range))
     }
 }
 
@@ -122,12 +141,12 @@ fn modules(sketch: &Sketch<'_>, interest: &Interest) -> Vec<ModuleAnswer> {
     let boilerplate =
         sketch.headings.iter().map(|heading| is_boilerplate(&heading.title)).collect();
     let parts = Cutter::new(&sketch.headings, &minutes, boilerplate).parts();
-    let parts: Vec<Part> = parts.iter().flat_map(|part| kept(part, &sketch.omitted)).collect();
+    let parts: Vec<Part> = parts.iter().flat_map(|part| kept(sketch, part)).collect();
     let mut modules: Vec<ModuleAnswer> =
         parts.iter().flat_map(|part| answers(sketch, part, &minutes)).collect();
-    weigh(sketch, interest, &mut modules);
+    weigh(sketch, &mut modules);
     for module in &mut modules {
-        let ranges = session::ranges(bundle, &sketch.headings, module);
+        let ranges = session::ranges(bundle, &sketch.headings, module, &sketch.stressed);
         module.session_count = u32::try_from(ranges.len()).unwrap_or(u32::MAX);
     }
     let sessions: u32 = modules.iter().map(|module| module.session_count).sum();
@@ -139,14 +158,20 @@ fn modules(sketch: &Sketch<'_>, interest: &Interest) -> Vec<ModuleAnswer> {
     modules
 }
 
-/// Returns what is left of a part.
-fn kept(part: &Part, omitted: &[Omission]) -> Vec<Part> {
+/// Returns what is left of a part, each piece under a heading that is left too.
+fn kept(sketch: &Sketch<'_>, part: &Part) -> Vec<Part> {
     let mut kept = Vec::new();
     let mut start = part.range.start;
     let mut keep = |start: u32, end: u32| {
-        kept.push(part.within(ChunkRange { start, end }));
+        let title = part.heading.map(|heading| &sketch.headings[heading]);
+        let begins = |heading: &Heading| (start..=end).contains(&heading.start);
+        let is_kept = title.is_some_and(|title| !sketch.is_omitted(title.start));
+        let first = sketch.headings.iter().position(begins).filter(|_| !is_kept);
+        let about = first.map(|first| is_boilerplate(&sketch.headings[first].title));
+        let about = about.unwrap_or(part.boilerplate);
+        kept.push(part.within(ChunkRange { start, end }, first.or(part.heading), about));
     };
-    for omission in omitted {
+    for omission in &sketch.omitted {
         let ChunkRange { start: from, end: to } = omission.chunk_range;
         if to < start || from > part.range.end {
             continue;
@@ -174,7 +199,7 @@ fn answers(sketch: &Sketch<'_>, part: &Part, minutes: &[f32]) -> Vec<ModuleAnswe
     };
     let title = match part.heading {
         Some(heading) => sketch.headings[heading].title.as_str(),
-        None => sketch.material.title.as_str(),
+        None => wording::without_extension(&sketch.material.title),
     };
     let title = match wording::plain(title, validation::TITLE_MAX) {
         empty if empty.is_empty() => wording::untitled(sketch.material.bundle.language).to_owned(),
@@ -186,7 +211,12 @@ fn answers(sketch: &Sketch<'_>, part: &Part, minutes: &[f32]) -> Vec<ModuleAnswe
         .enumerate()
         .map(|(piece, chunk_range)| ModuleAnswer {
             title: if of == 1 { title.clone() } else { wording::numbered(&title, piece + 1, of) },
-            description: description(sketch, part, chunk_range),
+            description: overview::description(
+                &sketch.material.bundle,
+                &sketch.headings,
+                part,
+                chunk_range,
+            ),
             material_index: sketch.index,
             chunk_range,
             session_count: 1,
@@ -213,49 +243,24 @@ fn pieces(range: ChunkRange, minutes: &[f32]) -> Vec<ChunkRange> {
     ranges
 }
 
-/// Says what a module holds: its sub-headings, or its key phrases when it has none.
-fn description(sketch: &Sketch<'_>, part: &Part, range: ChunkRange) -> String {
-    let bundle = &sketch.material.bundle;
-    if part.boilerplate {
-        return wording::about_document(bundle.language).to_owned();
-    }
-    let depths = |heading: &&Heading| {
-        let own = part.heading.map(|own| &sketch.headings[own]);
-        range.start <= heading.start && heading.start <= range.end && Some(*heading) != own
-    };
-    let inside: Vec<&Heading> = sketch.headings.iter().filter(depths).collect();
-    let highest = inside.iter().map(|heading| heading.depth).min();
-    let mut topics: Vec<String> = Vec::new();
-    for heading in inside.iter().filter(|heading| Some(heading.depth) == highest) {
-        let topic = wording::plain(wording::without_number(&heading.title), 80);
-        if !topic.is_empty() && !topics.contains(&topic) && !is_boilerplate(&heading.title) {
-            topics.push(topic);
-        }
-    }
-    if topics.is_empty() {
-        let texts = &bundle.chunks[range.start as usize..=range.end as usize];
-        let texts: Vec<&str> = texts.iter().map(|chunk| chunk.text.as_str()).collect();
-        let phrases = Vocabulary::of(&texts).keyphrases(0..texts.len(), 5);
-        topics = phrases.iter().map(|phrase| wording::plain(phrase, 60)).collect();
-    }
-    topics.retain(|topic| !topic.is_empty());
-    wording::covers(bundle.language, &topics, validation::DESCRIPTION_MAX)
-}
-
-/// Marks the modules that the goal asks for: those that speak of it more than the others do.
-fn weigh(sketch: &Sketch<'_>, interest: &Interest, modules: &mut [ModuleAnswer]) {
+/// Marks the modules that the goal asks for: those that speak of it clearly more than the others
+/// do, a third of them at most.
+fn weigh(sketch: &Sketch<'_>, modules: &mut [ModuleAnswer]) {
     let relevance = |module: &ModuleAnswer| {
         let ChunkRange { start, end } = module.chunk_range;
-        sketch.echo.relevance(start as usize..=end as usize)
+        if module.optional { 0.0 } else { sketch.echo.relevance(start as usize..=end as usize) }
     };
     let scores: Vec<f32> = modules.iter().map(relevance).collect();
     let mean = scores.iter().sum::<f32>() / scores.len().max(1) as f32;
-    let most_named = modules.iter().filter(|module| interest.names(&module.title)).count();
-    let naming_tells = most_named * 2 <= modules.len();
+    let mut ranked = scores.clone();
+    ranked.sort_by(|a, b| b.total_cmp(a));
+    let third = ranked.get(modules.len().div_ceil(3)).copied().unwrap_or(0.0);
     for (module, score) in modules.iter_mut().zip(scores) {
-        let named = naming_tells && interest.names(&module.title);
+        let is_clear = score > 0.0 && score > mean * 1.6 && score > third;
+        let ChunkRange { start, end } = module.chunk_range;
+        let is_named = sketch.stressed.iter().any(|part| part.start <= end && start <= part.end);
         module.stressed =
-            !module.optional && score > 0.0 && (score >= mean * 1.7 || (named && score >= mean));
+            is_named || is_clear && sketch.echo.is_subject(start as usize..=end as usize);
     }
 }
 
@@ -270,45 +275,6 @@ fn is_unrelated(sketch: &Sketch<'_>, interest: &Interest, module: &ModuleAnswer)
     let all = sketch.echo.relevance(0..=sketch.material.bundle.chunks.len() - 1);
     let own = sketch.echo.relevance(start as usize..=end as usize);
     !module.stressed && !named && own < all * 0.1
-}
-
-/// Names the goal and what it is reached with.
-fn title(brief: &Brief) -> String {
-    let goal = wording::first_sentence(&brief.goal);
-    let goal = wording::plain(goal, validation::TITLE_MAX);
-    let material = match brief.materials.as_slice() {
-        [only] => wording::plain(&only.title, 60),
-        _ => String::new(),
-    };
-    let both = format!("{goal}: {material}");
-    let named = goal.to_lowercase().contains(&material.to_lowercase());
-    if goal.is_empty() {
-        let first = brief.materials.first().map_or("", |material| material.title.as_str());
-        let first = wording::plain(first, validation::TITLE_MAX);
-        let untitled = wording::untitled(brief.language).to_owned();
-        return if first.is_empty() { untitled } else { first };
-    }
-    if named || both.chars().count() > validation::TITLE_MAX { goal } else { both }
-}
-
-/// Says how large the plan is, from what it is made and what it stresses.
-fn summary(brief: &Brief, modules: &[ModuleAnswer]) -> String {
-    let materials: Vec<String> =
-        brief.materials.iter().map(|material| wording::plain(&material.title, 60)).collect();
-    let sessions = modules.iter().map(|module| module.session_count).sum();
-    let stressed: Vec<String> = modules
-        .iter()
-        .filter(|module| module.stressed)
-        .map(|module| wording::plain(wording::without_number(&module.title), 50))
-        .take(3)
-        .collect();
-    let size = wording::Size {
-        modules: modules.len(),
-        sessions,
-        optional: modules.iter().filter(|module| module.optional).count(),
-    };
-    let text = wording::summary(brief.language, &materials, &size, &stressed);
-    wording::shorten(&text, validation::SUMMARY_MAX)
 }
 
 /// The language that a module's words are in.

@@ -2,11 +2,14 @@
 //!
 //! It only puts together what the documents say themselves; the sentences around it are fixed.
 
+mod casing;
 mod english;
 mod korean;
 
 use super::super::validation::text::{is_control, unwanted};
 use crate::language::Language;
+
+pub(super) use casing::Casing;
 
 /// What a session is about, as far as the text tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,20 +23,74 @@ pub(super) struct Subject {
 }
 
 /// Writes the objective of a session.
-pub(super) fn objective(language: Language, subject: &Subject) -> String {
+pub(super) fn objective(language: Language, subject: &Subject, casing: &Casing) -> String {
     match language {
-        Language::English => english::objective(subject),
+        Language::English => english::objective(subject, casing),
         Language::Korean => korean::objective(subject),
     }
 }
 
-/// Returns the key terms that a sentence does not hold already, at most four.
+/// Completes a heading that says nothing alone: `Introduction` under `Disks` is `Introduction to
+/// disks`.
+pub(super) fn placed(language: Language, heading: &str, above: &str) -> String {
+    let lower = heading.to_lowercase();
+    match language {
+        Language::English => english::placed(&lower, above),
+        Language::Korean => korean::placed(&lower, above),
+    }
+    .unwrap_or_else(|| heading.to_owned())
+}
+
+/// Tells whether a heading says nothing alone.
+pub(super) fn is_general(language: Language, heading: &str) -> bool {
+    let plain = without_number(heading);
+    placed(language, plain, "") != plain
+}
+
+/// Returns the key terms that a sentence does not hold already, at most four: phrases and names
+/// before single words, of which two are enough.
 fn key_terms<'a>(subject: &'a Subject, sentence: &str) -> Option<Vec<&'a str>> {
     let lower = sentence.to_lowercase();
-    let new = subject.terms.iter().map(String::as_str);
-    let terms: Vec<&str> =
-        new.filter(|term| !lower.contains(&term.to_lowercase())).take(4).collect();
+    let new = || {
+        let all = subject.terms.iter().map(String::as_str);
+        all.filter(|term| !lower.contains(&term.to_lowercase()) && is_term(term))
+    };
+    let is_strong = |term: &&str| {
+        term.contains(' ') || term.chars().skip(1).any(|c| c.is_uppercase() || c.is_ascii_digit())
+    };
+    let mut terms: Vec<&str> = new().filter(is_strong).take(4).collect();
+    let weak = new().filter(|term| !is_strong(term) && term.chars().count() >= 2);
+    terms.extend(weak.take(4_usize.saturating_sub(terms.len()).min(2)));
     (!terms.is_empty()).then_some(terms)
+}
+
+/// Tells whether a phrase may be a term of the subject; names of examples and versions are not.
+fn is_term(phrase: &str) -> bool {
+    let words: Vec<&str> = phrase.split(' ').collect();
+    let repeats = words.windows(2).any(|pair| pair[0].eq_ignore_ascii_case(pair[1]));
+    let is_word = |word: &str| {
+        let bare = word.trim_end_matches(|c: char| c.is_ascii_digit()).to_lowercase();
+        let is_example = EXAMPLES.contains(&bare.as_str());
+        let has_version = word.contains(|c: char| c.is_ascii_digit()) && word.contains(['.', '-']);
+        let plain = word.chars().all(|c| c.is_alphanumeric() || "-_./'".contains(c));
+        plain && !is_example && !has_version
+    };
+    !repeats && words.iter().all(|word| is_word(word))
+}
+
+/// What manuals call things that have no name.
+const EXAMPLES: &[&str] = &[
+    "", "a", "arg", "b", "bar", "baz", "command", "example", "file", "foo", "hello", "name",
+    "option", "str", "string", "test", "var", "x", "y", "z",
+];
+
+/// Takes the ending of a file's name off a title.
+pub(super) fn without_extension(title: &str) -> &str {
+    let known = crate::document::DocumentKind::ALL.into_iter().flat_map(|kind| kind.extensions());
+    let found = title.rsplit_once('.').filter(|(name, ending)| {
+        !name.is_empty() && known.clone().any(|known| ending.eq_ignore_ascii_case(known))
+    });
+    found.map_or(title, |(name, _)| name)
 }
 
 /// Names a plan or module for which there is no word.
@@ -96,23 +153,35 @@ pub(super) fn numbered(title: &str, number: usize, of: usize) -> String {
     format!("{title} ({number}/{of})")
 }
 
+/// Returns what a goal wants, as a title: `I want to learn Git.` → `Learn Git`,
+/// `깃을 배우고 싶어요` → `깃을 배우기`.
+pub(super) fn wanted(goal: &str) -> String {
+    let goal = first_sentence(goal);
+    korean::wanted(goal).unwrap_or_else(|| english::wanted(goal))
+}
+
 /// Returns the first sentence of a goal, without its full stop.
-pub(super) fn first_sentence(text: &str) -> &str {
+fn first_sentence(text: &str) -> &str {
     let text = text.trim();
     let end = text.find(['\n', '!', '?']).or_else(|| text.find(". ")).unwrap_or(text.len());
     text[..end].trim_end_matches(['.', ' ', '\r'])
 }
 
 /// Puts headings into one title: all of them when they are few, else the first and the last.
-pub(super) fn joined(language: Language, topics: &[String]) -> String {
-    let and = |list: &[String]| match language {
-        Language::English => english::and(list),
-        Language::Korean => korean::and(list),
-    };
+pub(super) fn joined(topics: &[String]) -> String {
     match topics {
-        [first, .., last] if topics.len() > 3 => format!("{first} – {last}"),
-        _ => and(topics),
+        [first, .., last] if topics.len() > 3 || length(topics) > JOINED_MAX => {
+            format!("{first} – {last}")
+        }
+        _ => topics.join(" · "),
     }
+}
+
+/// Three long headings in a row are no title.
+const JOINED_MAX: usize = 100;
+
+fn length(topics: &[String]) -> usize {
+    topics.iter().map(|topic| topic.chars().count()).sum()
 }
 
 /// Takes the number off a heading: `4.2.1. Disks`, `Chapter 3: Disks`, `제3장 디스크` → the rest;

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use oxherd_queue::Store as _;
 use oxherd_queue::backend::redis::{RedisOptions, RedisStore};
 use oxherd_queue::clock::SystemClock;
+use oxherd_queue::worker::{Handlers, Worker, WorkerOptions};
 use serde::Deserialize;
 
 use super::embedded::run_cycle;
@@ -41,6 +42,33 @@ pub(super) async fn redis_cycles(dir: &Path, scale: Scale, report: &mut Report) 
         }
     }
     tell(report, ours, has_node.then_some(theirs));
+    idle(&server, scale, report).await
+}
+
+/// Counts what an idle worker asks of the server.
+#[expect(clippy::cast_precision_loss, reason = "counts of commands")]
+async fn idle(server: &Server, scale: Scale, report: &mut Report) -> Result<()> {
+    say("an idle worker on Redis");
+    let store = server.store().await?;
+    let queue = store.queue(&format!("idle-{}", rand::random::<u32>())).await?;
+    let worker = Worker::new(queue, WorkerOptions::default().with_concurrency(CONCURRENCY))?;
+    let time = Duration::from_secs((scale.seconds * 12).max(30));
+    let watched = async {
+        // The first sweep and the first claims are those of the start.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let before = server.commands().await;
+        tokio::time::sleep(time).await;
+        Ok::<_, anyhow::Error>(server.commands().await?.saturating_sub(before?))
+    };
+    let (counted, mut count) = tokio::sync::oneshot::channel();
+    let stop = async {
+        let _ = counted.send(watched.await);
+    };
+    worker.run(Handlers::new(), stop).await?;
+    store.close().await;
+    let commands = count.try_recv()?? as f64;
+    let row = Row::new("idle worker on Redis", "commands/min");
+    report.push(row.beside("30", "", "").measured(commands * 60.0 / time.as_secs_f64()));
     Ok(())
 }
 
@@ -82,8 +110,7 @@ impl Figures {
 type Cycle = (f64, Option<f64>, Option<f64>);
 
 async fn our_cycle(server: &Server, jobs: usize) -> Result<Cycle> {
-    let options = RedisOptions::new(format!("redis://127.0.0.1:{}", server.port));
-    let store = RedisStore::connect(options, Arc::new(SystemClock)).await?;
+    let store = server.store().await?;
     let queue = store.queue(&format!("bench-{}", rand::random::<u32>())).await?;
     // The adds stand in the server's figure too, as in BullMQ's.
     let before = cpu::used(&server.id());
@@ -168,6 +195,24 @@ impl Server {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(server)
+    }
+
+    async fn store(&self) -> Result<Arc<RedisStore>> {
+        let options = RedisOptions::new(self.url());
+        Ok(RedisStore::connect(options, Arc::new(SystemClock)).await?)
+    }
+
+    /// Returns how many commands the server has run, those of scripts among them.
+    async fn commands(&self) -> Result<u64> {
+        let client = redis::Client::open(self.url())?;
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        let stats: String = redis::cmd("INFO").arg("stats").query_async(&mut connection).await?;
+        let line = stats.lines().find_map(|line| line.strip_prefix("total_commands_processed:"));
+        Ok(line.context("no total_commands_processed")?.trim().parse()?)
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
     }
 
     fn id(&self) -> String {

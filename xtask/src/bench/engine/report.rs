@@ -80,7 +80,7 @@ impl fmt::Display for Report {
             let [name, unit, measured, target, study, rival] = cells;
             writeln!(
                 f,
-                "{name:width$}  {measured:>10} {unit:8}  {target:>20}  {study:>22}  {rival:>16}"
+                "{name:width$}  {measured:>10} {unit:12}  {target:>20}  {study:>22}  {rival:>16}"
             )
         };
         line(f, ["", "", "here", "target", "study", "best rival"])?;

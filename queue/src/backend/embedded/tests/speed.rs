@@ -27,7 +27,7 @@ fn record() -> NewJob {
 fn run<F: Future>(work: impl FnOnce(tempfile::TempDir) -> F) -> F::Output {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(work(tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap()))
+    runtime.block_on(work(tempfile::tempdir().unwrap()))
 }
 
 fn open(folder: &Path) -> Arc<EmbeddedStore> {
@@ -58,7 +58,7 @@ fn percentile(times: &mut [Duration], share: usize) -> Duration {
 }
 
 async fn add_from(producers: u64, each: u64, bulk: usize) {
-    let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
     let queue = store.queue("q").await.unwrap();
     let (started, used) = (Instant::now(), usage().0);

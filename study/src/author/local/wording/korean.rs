@@ -1,7 +1,9 @@
 //! Korean sentences: the particles follow the sound before them.
 
+mod action;
+
 use super::{Size, Subject};
-use crate::language::is_hangul;
+use action::Action;
 
 /// A particle in its two forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +33,7 @@ fn ends_closed(text: &str) -> bool {
         _ => spoken,
     };
     match spoken.chars().next_back() {
-        Some(last @ '\u{AC00}'..='\u{D7A3}') => (last as u32 - 0xAC00) % 28 != 0,
+        Some(last @ '\u{AC00}'..='\u{D7A3}') => !(last as u32 - 0xAC00).is_multiple_of(28),
         Some(last) if last.is_ascii_digit() => "013678".contains(last),
         Some(last) if last.is_ascii_alphabetic() => {
             let start = spoken
@@ -100,38 +102,89 @@ pub(super) fn summary(materials: &[String], size: &Size, stressed: &[String]) ->
     text
 }
 
-fn ability(subject: &Subject) -> String {
-    let topics = &subject.topics[..subject.topics.len().min(3)];
-    let more = if subject.topics.len() > topics.len() { " 등" } else { "" };
-    if let [topic] = topics {
-        if topic.ends_with('?') {
-            return format!("“{topic}”라는 질문에 답할 수 있다.");
-        }
-        if let Some(action) = topic.strip_suffix("하기").filter(|noun| is_noun(noun)) {
-            return format!("{} 할 수 있다.", with_particle(action.trim_end(), Particle::Object));
-        }
-        if ["비교", "차이", "차이점"].iter().any(|word| topic.ends_with(word)) {
-            return format!(
-                "{} 설명하고 언제 무엇을 고를지 판단할 수 있다.",
-                with_particle(topic, Particle::Object)
-            );
-        }
-    }
-    let named = format!("{}{more}", and(topics));
-    let named = with_particle(&named, Particle::Object);
-    match subject.commands.as_slice() {
-        [] => format!("{named} 설명할 수 있다."),
-        commands => {
-            let commands = commands[..commands.len().min(3)].join(", ");
-            format!("{named} 설명하고 {commands} 명령을 사용할 수 있다.")
-        }
-    }
+/// Turns a wish (`데비안을 설치하고 싶어요`) into what is wished (`데비안 설치하기`).
+pub(super) fn wanted(goal: &str) -> Option<String> {
+    let wish = ["고 싶어요", "고 싶습니다", "고 싶다", "고 싶어", "고 싶음"];
+    let rest = wish.iter().find_map(|wish| goal.strip_suffix(wish))?;
+    let (before, verb) = rest.rsplit_once(' ').unwrap_or(("", rest));
+    let object = before.strip_suffix(['을', '를']).unwrap_or(before);
+    Some(format!("{object} {verb}기").trim_start().to_owned())
 }
 
-/// Tells whether `…하기` is a noun and `하기` ("설치하기"), so that "설치를 할 수 있다" is right.
-fn is_noun(noun: &str) -> bool {
-    let last = noun.trim_end().chars().next_back();
-    last.is_some_and(is_hangul) && !noun.ends_with(['게', '지', '록'])
+/// Completes a heading that says nothing alone.
+pub(super) fn placed(heading: &str, above: &str) -> Option<String> {
+    let alone = [
+        "소개",
+        "개요",
+        "요약",
+        "정리",
+        "예제",
+        "예시",
+        "연습 문제",
+        "연습문제",
+        "기타",
+        "기본",
+        "배경",
+        "설명",
+        "사용법",
+        "들어가며",
+        "머리말",
+        "시작하기 전에",
+        "주의 사항",
+        "옵션",
+    ];
+    alone.contains(&heading).then(|| format!("{above}: {heading}"))
+}
+
+fn ability(subject: &Subject) -> String {
+    let (mut explained, mut done, mut answered) = (Vec::new(), Vec::new(), Vec::new());
+    for topic in &subject.topics {
+        if topic.ends_with('?') {
+            answered.push(format!("“{topic}”"));
+        } else if let Some(action) = Action::of(topic) {
+            done.push(action);
+        } else {
+            explained.push(quoted(topic));
+        }
+    }
+    let mut parts: Vec<(String, String)> = Vec::new();
+    if !answered.is_empty() {
+        let to = format!("{}라는 질문에 답", answered.join(", "));
+        parts.push((format!("{to}하고"), format!("{to}할")));
+    }
+    if !explained.is_empty() {
+        let object = with_particle(&and(&set_apart(explained)), Particle::Object);
+        parts.push((format!("{object} 설명하고"), format!("{object} 설명할")));
+    }
+    parts.extend(done.iter().map(|action| (action.and(), action.able())));
+    if !subject.commands.is_empty() {
+        let commands = format!("{} 명령을 사용", subject.commands.join(", "));
+        parts.push((format!("{commands}하고"), format!("{commands}할")));
+    }
+    let last = parts.pop().map(|(_, able)| able).unwrap_or_default();
+    let before: String = parts.iter().map(|(and, _)| format!("{and} ")).collect();
+    format!("{before}{last} 수 있다.")
+}
+
+/// Puts topics that are lists themselves into quotes when they stand in a list.
+fn set_apart(topics: Vec<String>) -> Vec<String> {
+    let is_list = |topic: &String| {
+        !topic.starts_with('“')
+            && ["와 ", "과 ", " 및 ", ", "].iter().any(|joint| topic.contains(joint))
+    };
+    if topics.len() < 2 {
+        return topics;
+    }
+    let quote = |topic: String| if is_list(&topic) { format!("“{topic}”") } else { topic };
+    topics.into_iter().map(quote).collect()
+}
+
+/// Puts a heading that is a sentence into quotes, so that a particle can follow it.
+fn quoted(topic: &str) -> String {
+    let bare = topic.trim_end_matches(['.', '!']);
+    let is_sentence = topic.ends_with(['.', '!'])
+        || ["니다", "세요", "십시오", "어요", "해요", "하자"].iter().any(|end| bare.ends_with(end));
+    if is_sentence { format!("“{topic}”") } else { topic.to_owned() }
 }
 
 #[cfg(test)]
@@ -171,11 +224,12 @@ mod tests {
         check(&["파티션"], &[], "파티션을 설명할 수 있다.");
         check(&["파일 시스템", "마운트"], &[], "파일 시스템과 마운트를 설명할 수 있다.");
         check(&["데비안이란 무엇인가?"], &[], "“데비안이란 무엇인가?”라는 질문에 답할 수 있다.");
-        check(&["시스템 설치하기"], &[], "시스템 설치를 할 수 있다.");
+        check(&["시스템 설치하기"], &[], "시스템을 설치할 수 있다.");
         check(
-            &["가", "나", "다", "라"],
+            &["부팅 파라미터", "커널 설치하기"],
             &["apt"],
-            "가, 나, 다 등을 설명하고 apt 명령을 사용할 수 있다.",
+            "부팅 파라미터를 설명하고 커널을 설치하고 apt 명령을 사용할 수 있다.",
         );
+        check(&["환영합니다", "준비"], &[], "“환영합니다”와 준비를 설명할 수 있다.");
     }
 }

@@ -1,29 +1,58 @@
-//! Finds the parts that the learner asked to leave out, by their number or by their words.
+//! Finds the parts that the learner names in a wish, by their number or by their words.
 //!
-//! Conservative: a part is left out only when a heading answers to its name.
+//! Conservative: a part is found only when a heading answers to its name.
 
-use super::heading::Heading;
+use super::heading::{Heading, headings};
 use super::wording::without_number;
+use crate::author::Brief;
 use crate::keyword::content_words;
 use crate::outline::ChunkRange;
+use crate::requirements::Wishes;
 
-/// Returns the chunks under the headings that a wish names; empty when none does.
-pub(super) fn find(headings: &[Heading], chunk_count: u32, wish: &str) -> Vec<ChunkRange> {
-    let whole = find_one(headings, chunk_count, wish);
-    if !whole.is_empty() {
-        return whole;
-    }
-    // Not the name of one part: a list of names ("chapters 3 and 4", "부록과 3장").
-    let names = names_in(wish);
-    if names.len() < 2 {
-        return Vec::new();
-    }
-    let found: Vec<Vec<ChunkRange>> =
-        names.iter().map(|name| find_one(headings, chunk_count, name)).collect();
-    found.concat()
+/// A name in a wish, and what it names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NamedPart {
+    /// The learner's words.
+    pub name: String,
+    /// The chunks under the headings that answer to it, each with the index of its material;
+    /// empty when no heading does.
+    pub found: Vec<(usize, ChunkRange)>,
 }
 
-fn find_one(headings: &[Heading], chunk_count: u32, name: &str) -> Vec<ChunkRange> {
+/// Returns what a wish names: one part, or else each part of a list.
+pub(super) fn find(outlines: &[Vec<Heading>], wish: &str) -> Vec<NamedPart> {
+    let named = |name: &str| {
+        let of = |(material, list): (usize, &Vec<Heading>)| {
+            let ranges = find_one(list, name).into_iter();
+            ranges.map(move |range| (material, range)).collect::<Vec<_>>()
+        };
+        let found = outlines.iter().enumerate().flat_map(of).collect();
+        NamedPart { name: name.to_owned(), found }
+    };
+    let whole = named(wish);
+    // Not the name of one part: a list of names ("chapters 3 and 4", "부록과 3장").
+    let names = names_in(wish);
+    let is_list = names.len() > 1 && names.iter().any(|name| numbers(name).is_some());
+    if names.len() < 2 || (!whole.found.is_empty() && !is_list) {
+        return vec![whole];
+    }
+    names.iter().map(|name| named(name)).collect()
+}
+
+/// Returns the chunks of one material that the learner asks to stress by name.
+pub(super) fn stressed(brief: &Brief, material: usize) -> Vec<ChunkRange> {
+    let wishes = brief.special_requirements.as_deref().map(Wishes::read).unwrap_or_default();
+    if wishes.stress.is_empty() {
+        return Vec::new();
+    }
+    let outlines: Vec<_> = brief.materials.iter().map(|known| headings(&known.bundle)).collect();
+    let parts = wishes.stress.iter().flat_map(|wish| find(&outlines, wish));
+    let found = parts.flat_map(|part| part.found);
+    found.filter(|(index, _)| *index == material).map(|(_, range)| range).collect()
+}
+
+fn find_one(headings: &[Heading], name: &str) -> Vec<ChunkRange> {
+    let chunk_count = headings.iter().map(|heading| heading.end + 1).max().unwrap_or(0);
     let numbers = numbers(name);
     let words = content_words(name);
     let mut found: Vec<ChunkRange> = Vec::new();
@@ -141,7 +170,9 @@ mod tests {
     }
 
     fn check(wish: &str, expected: &[(u32, u32)]) {
-        let found: Vec<_> = find(&book(), 100, wish).iter().map(|r| (r.start, r.end)).collect();
+        let parts = find(&[book()], wish);
+        let found = parts.iter().flat_map(|part| &part.found);
+        let found: Vec<_> = found.map(|(_, range)| (range.start, range.end)).collect();
         assert_eq!(found, expected, "{wish}");
     }
 
@@ -172,6 +203,14 @@ mod tests {
     fn a_heading_over_everything_is_never_left_out() {
         let chunks = (0..10).map(|index| chunk(index, "text")).collect();
         let list = headings(&bundle(chunks, vec![node("Printer manual", 1, 0, 9, vec![])]));
-        assert!(find(&list, 10, "printer manual").is_empty());
+        assert_eq!(find(&[list], "printer manual")[0].found, []);
+    }
+
+    #[test]
+    fn names_of_a_list_that_nothing_answers_to_stay_without_parts() {
+        let parts = find(&[book()], "printers and chapter 9");
+        let found: Vec<_> =
+            parts.iter().map(|part| (part.name.as_str(), part.found.len())).collect();
+        assert_eq!(found, [("printers", 1), ("chapter 9", 0)]);
     }
 }
