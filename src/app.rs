@@ -6,7 +6,7 @@
 //! ```
 
 mod key;
-mod samples;
+pub(crate) mod samples;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -38,6 +38,8 @@ use crate::config::{AuthMode, Config};
 pub(crate) struct App {
     tree: oxherd_actors::Tree,
     store: Arc<dyn Store>,
+    /// What the use cases need.
+    pub(crate) ports: Ports,
     /// Takes the service down.
     pub(crate) drain: Drain,
     /// Where the study page is.
@@ -85,14 +87,19 @@ impl App {
         };
         let parts = TreeParts {
             store: store.clone(),
-            ports,
+            ports: ports.clone(),
             options: tree_options(config),
             clock: Arc::new(SystemClock),
             edge: Box::new(move |handles| edge.spec(handles)),
         };
         let tree = oxherd_actors::start(parts).await?;
         let drain = tree.handles.drain.clone();
-        Ok(Self { tree, store, drain, public: public_at, admin: admin_at, sandbox })
+        Ok(Self { tree, store, ports, drain, public: public_at, admin: admin_at, sandbox })
+    }
+
+    /// What the tree offers to the rest of the program.
+    pub(crate) fn handles(&self) -> &Handles {
+        &self.tree.handles
     }
 
     /// Runs until the tree has ended, then closes the stores.

@@ -41,7 +41,8 @@ pub(crate) fn tell_problems(config: &Config) -> bool {
     problems.is_empty()
 }
 
-fn tell(app: &App, config: &Config) {
+/// Says where everything is.
+pub(crate) fn tell(app: &App, config: &Config) {
     let queues = match config.redis.url.as_str() {
         "" => "embedded".to_owned(),
         url => without_password(url),
