@@ -154,6 +154,10 @@ impl Records {
             entry.is_ours = true;
             entry.is_stale = false;
             let generation = job.job.generation();
+            entry.run = generation;
+            if entry.is_beyond_run() {
+                return None;
+            }
             if entry.record.as_ref().is_none_or(|record| record.generation < generation) {
                 let owner = lookup::owner_of(&job.job.data)?;
                 // Data is what a producer says: it never makes a job someone else's.
@@ -196,7 +200,8 @@ impl Records {
         };
         let shown = self.inner.shards.write(job, |entry| {
             entry.is_ours = false;
-            next(entry, &change, *version)
+            // A newer run was accepted before the end of this one was told.
+            if entry.is_beyond_run() { None } else { next(entry, &change, *version) }
         });
         self.keep(shown);
     }
@@ -235,7 +240,6 @@ impl Records {
         let job = record.job.clone();
         self.inner.shards.write(&job, |entry| {
             if entry.record.as_ref().is_none_or(|old| record.supersedes(old)) {
-                entry.position = record.version;
                 entry.show(Arc::new(record));
             }
         });
@@ -255,9 +259,12 @@ pub struct Ended {
 
 impl ProgressObserver for Records {
     fn progressed(&self, job: &JobId, progress: &Payload, version: Position) {
-        if let Some(progress) = change::progress_of(progress) {
-            self.change(job, &Change::Progress(progress), version);
-        }
+        let Some(progress) = change::progress_of(progress) else { return };
+        let shown = self.inner.shards.write(job, |entry| {
+            let change = Change::Progress(progress);
+            if entry.is_beyond_run() { None } else { next(entry, &change, version) }
+        });
+        self.keep(shown);
     }
 }
 
