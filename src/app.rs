@@ -6,7 +6,7 @@
 //! ```
 
 mod key;
-mod samples;
+pub(crate) mod samples;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -35,17 +35,19 @@ use oxherd_study::ports::{Acceptance as _, Ports, SystemCalendar};
 use crate::config::{AuthMode, Config};
 
 /// The service, started.
-pub struct App {
+pub(crate) struct App {
     tree: oxherd_actors::Tree,
     store: Arc<dyn Store>,
+    /// What the use cases need.
+    pub(crate) ports: Ports,
     /// Takes the service down.
-    pub drain: Drain,
+    pub(crate) drain: Drain,
     /// Where the study page is.
-    pub public: SocketAddr,
+    pub(crate) public: SocketAddr,
     /// Where operators look.
-    pub admin: SocketAddr,
+    pub(crate) admin: SocketAddr,
     /// How documents are confined, in one line.
-    pub sandbox: String,
+    pub(crate) sandbox: String,
 }
 
 impl App {
@@ -54,7 +56,7 @@ impl App {
     /// # Errors
     /// With the fix: an address in use, a store of another installation, a folder that cannot be
     /// written, a Redis that loses jobs.
-    pub async fn start(config: &Config, metrics: PrometheusHandle) -> anyhow::Result<Self> {
+    pub(crate) async fn start(config: &Config, metrics: PrometheusHandle) -> anyhow::Result<Self> {
         let public = bind("http.listen", config.http.listen)?;
         let admin = bind("admin.listen", config.admin.listen)?;
         let (public_at, admin_at) = (public.local_addr()?, admin.local_addr()?);
@@ -85,18 +87,23 @@ impl App {
         };
         let parts = TreeParts {
             store: store.clone(),
-            ports,
+            ports: ports.clone(),
             options: tree_options(config),
             clock: Arc::new(SystemClock),
             edge: Box::new(move |handles| edge.spec(handles)),
         };
         let tree = oxherd_actors::start(parts).await?;
         let drain = tree.handles.drain.clone();
-        Ok(Self { tree, store, drain, public: public_at, admin: admin_at, sandbox })
+        Ok(Self { tree, store, ports, drain, public: public_at, admin: admin_at, sandbox })
+    }
+
+    /// What the tree offers to the rest of the program.
+    pub(crate) fn handles(&self) -> &Handles {
+        &self.tree.handles
     }
 
     /// Runs until the tree has ended, then closes the stores.
-    pub async fn run(self) -> Exit {
+    pub(crate) async fn run(self) -> Exit {
         let exit = self.tree.wait().await;
         self.store.close().await;
         exit

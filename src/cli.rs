@@ -4,6 +4,7 @@
 //! service gave up and should be restarted.
 
 mod config;
+mod demo;
 mod doctor;
 mod enqueue;
 mod serve;
@@ -35,6 +36,8 @@ enum Verb {
     /// Runs the service (also without a command).
     Serve,
 
+    /// Runs the service on a fresh folder and shows the way from two documents to a plan.
+    Demo(demo::Demo),
     /// Adds a job to a queue of the running service's store.
     Enqueue(enqueue::Enqueue),
     /// Shows the queues and the actors of the running service.
@@ -47,7 +50,7 @@ enum Verb {
 }
 
 /// Runs the program.
-pub fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let command = Command::parse();
     let config = match Config::load(command.config.as_deref()) {
         Ok(config) => config,
@@ -60,6 +63,7 @@ pub fn main() -> ExitCode {
     let outcome = match command.verb.unwrap_or(Verb::Serve) {
         Verb::Serve => serve::run(config),
 
+        Verb::Demo(demo) => demo::run(&demo, config),
         Verb::Enqueue(enqueue) => enqueue::run(&enqueue, &config, json),
         Verb::Status => status::run(&config, json),
         Verb::Doctor => doctor::run(&config, json),

@@ -12,81 +12,81 @@ use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
-pub use check::{Problem, check};
+pub(crate) use check::{Problem, check};
 
 /// The file that is read when it is there and no other is named.
-pub const FILE: &str = "oxherd.toml";
+pub(crate) const FILE: &str = "oxherd.toml";
 
 /// All settings; `config.toml` in the repository says what each is for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Config {
+pub(crate) struct Config {
     /// Where the embedded stores and files are kept.
-    pub data_dir: PathBuf,
+    pub(crate) data_dir: PathBuf,
     /// The public listener.
-    pub http: Http,
+    pub(crate) http: Http,
     /// The operators' listener.
-    pub admin: Admin,
+    pub(crate) admin: Admin,
     /// The shared store of the queues.
-    pub redis: Redis,
+    pub(crate) redis: Redis,
     /// Who users are.
-    pub auth: Auth,
+    pub(crate) auth: Auth,
     /// The workers.
-    pub worker: Worker,
+    pub(crate) worker: Worker,
     /// Limits per user.
-    pub limits: Limits,
+    pub(crate) limits: Limits,
     /// Reading documents.
-    pub parser: Parser,
+    pub(crate) parser: Parser,
     /// The end of the process.
-    pub shutdown: Shutdown,
+    pub(crate) shutdown: Shutdown,
     /// The log.
-    pub log: Log,
+    pub(crate) log: Log,
     /// Doors for tests.
-    pub testing: Testing,
+    pub(crate) testing: Testing,
 }
 
 /// The public listener.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Http {
+pub(crate) struct Http {
     /// Address and port.
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     /// Origins that browsers may call from.
-    pub cors_origins: Vec<String>,
+    pub(crate) cors_origins: Vec<String>,
 }
 
 /// The operators' listener.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Admin {
+pub(crate) struct Admin {
     /// Address and port.
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
 }
 
 /// The shared store of the queues.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Redis {
+pub(crate) struct Redis {
     /// Its URL; empty for the embedded store.
-    pub url: String,
+    pub(crate) url: String,
     /// The first part of every key.
-    pub prefix: String,
+    pub(crate) prefix: String,
 }
 
 /// Who users are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Auth {
+pub(crate) struct Auth {
     /// How they are told apart.
-    pub mode: AuthMode,
+    pub(crate) mode: AuthMode,
     /// Signs links; empty to make one.
-    pub signing_key: String,
+    pub(crate) signing_key: String,
 }
 
 /// How users are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum AuthMode {
+pub(crate) enum AuthMode {
     /// Not at all: everyone is `local`.
     None,
 }
@@ -94,65 +94,65 @@ pub enum AuthMode {
 /// The workers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Worker {
+pub(crate) struct Worker {
     /// Jobs of material-processing at a time; 0 is one per core.
-    pub material_concurrency: usize,
+    pub(crate) material_concurrency: usize,
     /// Jobs of plan-generation at a time.
-    pub plan_concurrency: usize,
+    pub(crate) plan_concurrency: usize,
     /// How long a job of a dead worker stays locked.
-    pub lock_seconds: u64,
+    pub(crate) lock_seconds: u64,
     /// How often locks are renewed.
-    pub renew_seconds: u64,
+    pub(crate) renew_seconds: u64,
     /// How often jobs of dead workers are looked for.
-    pub stalled_seconds: u64,
+    pub(crate) stalled_seconds: u64,
     /// How often a job may take its worker down.
-    pub stalled_max: u32,
+    pub(crate) stalled_max: u32,
     /// How long one run may take.
-    pub deadline_seconds: u64,
+    pub(crate) deadline_seconds: u64,
     /// How old a job may become.
-    pub expires_hours: u64,
+    pub(crate) expires_hours: u64,
 }
 
 /// Limits per user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Jobs of one user in the queues at a time.
-    pub jobs_in_queue_per_user: u32,
+    pub(crate) jobs_in_queue_per_user: u32,
 }
 
 /// Reading documents.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Parser {
+pub(crate) struct Parser {
     /// How long a document may take.
-    pub seconds: u64,
+    pub(crate) seconds: u64,
     /// How much memory it may take.
-    pub memory_mib: u64,
+    pub(crate) memory_mib: u64,
 }
 
 /// The end of the process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Shutdown {
+pub(crate) struct Shutdown {
     /// How long running jobs may go on.
-    pub grace_seconds: u64,
+    pub(crate) grace_seconds: u64,
 }
 
 /// The log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Log {
+pub(crate) struct Log {
     /// What is logged.
-    pub level: String,
+    pub(crate) level: String,
     /// In which form.
-    pub format: LogFormat,
+    pub(crate) format: LogFormat,
 }
 
 /// The form of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// By whether a person watches.
     Auto,
     /// For people.
@@ -164,9 +164,9 @@ pub enum LogFormat {
 /// Doors for tests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Testing {
+pub(crate) struct Testing {
     /// Lets tests crash parts of the tree.
-    pub faults: bool,
+    pub(crate) faults: bool,
 }
 
 impl Default for Config {
@@ -203,7 +203,7 @@ impl Config {
     /// # Errors
     /// When a named file is missing, a setting is unknown, or a value does not fit; the text names
     /// the setting and where it came from.
-    pub fn load(file: Option<&Path>) -> anyhow::Result<Self> {
+    pub(crate) fn load(file: Option<&Path>) -> anyhow::Result<Self> {
         let mut figment = Figment::from(Serialized::defaults(Self::default()));
         match file {
             Some(file) => {
@@ -231,7 +231,7 @@ impl Config {
 
     /// Returns the jobs of material-processing at a time.
     #[must_use]
-    pub fn material_concurrency(&self) -> usize {
+    pub(crate) fn material_concurrency(&self) -> usize {
         match self.worker.material_concurrency {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             slots => slots,

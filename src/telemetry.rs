@@ -18,7 +18,7 @@ const JOB_SECONDS: [f64; 10] = [0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0,
 ///
 /// # Errors
 /// When the level is not a filter.
-pub fn start_log(log: &Log) -> anyhow::Result<()> {
+pub(crate) fn start_log(log: &Log) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&log.level)
         .map_err(|error| anyhow::anyhow!("log.level {:?} is not a filter: {error}", log.level))?;
     let json = match log.format {
@@ -42,7 +42,7 @@ pub fn start_log(log: &Log) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When another recorder runs already.
-pub fn start_metrics() -> anyhow::Result<PrometheusHandle> {
+pub(crate) fn start_metrics() -> anyhow::Result<PrometheusHandle> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Prefix("oxherd_http".into()), &HTTP_SECONDS)?
         .set_buckets_for_metric(Matcher::Prefix("oxherd_job".into()), &JOB_SECONDS)?

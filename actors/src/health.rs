@@ -1,6 +1,9 @@
 //! Health as progress: what is ready is what did its work a moment ago, not what holds a socket.
 //!
-//! Never asks an actor; reads what they wrote down.
+//! Never asks an actor; reads what they wrote down. Metrics of the tree:
+//! `bullmq_job_completed_total{queue}`, `bullmq_job_failed_total{queue}`,
+//! `oxherd_actor_restarts_total{actor}` as they happen, and `oxherd_actor_mailbox{actor,name}` each
+//! time the queues are counted.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

@@ -91,22 +91,33 @@ impl Actor for Intake {
 async fn take_requests(args: Args) {
     // Free as soon as an earlier incarnation is gone.
     let mut requests = args.requests.lock().await;
+    let mut question = None;
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while requests.recv_many(&mut batch, BATCH_MAX).await > 0 {
         if batch.iter().any(IntakeRequest::starts_run) {
-            feel_pulse(&*args.store, &args.pulse).await;
+            feel_pulse(&args, &mut question).await;
         }
         args.committer.commit(std::mem::take(&mut batch), args.clock.now_ms()).await;
     }
 }
 
-/// Asks the queue whether it is there, unless that is known: an idle one was not asked lately, and
-/// one that was away a moment ago is asked again only after a while.
-async fn feel_pulse(store: &dyn Store, pulse: &Pulse) {
-    let is_known_away = pulse.away_for().is_some_and(|away| away >= SILENT_MAX);
-    if pulse.is_fresh(FRESH) || (is_known_away && !pulse.may_ask_again(FRESH)) {
+/// Asks the queue whether it is there, unless that is known: an idle one was not asked lately.
+///
+/// One that is known to be away is asked aside, so that nobody waits for it a second time.
+async fn feel_pulse(args: &Args, question: &mut Option<OwnedTask>) {
+    let pulse = &args.pulse;
+    if pulse.is_fresh(FRESH) {
         return;
     }
+    if pulse.away_for().is_none_or(|away| away < SILENT_MAX) {
+        ask(Arc::clone(&args.store), Arc::clone(pulse)).await;
+    } else if pulse.may_ask_again(FRESH) && question.as_ref().is_none_or(OwnedTask::is_over) {
+        let asked = ask(Arc::clone(&args.store), Arc::clone(pulse));
+        *question = Some(OwnedTask::spawn(asked, |_| {}));
+    }
+}
+
+async fn ask(store: Arc<dyn Store>, pulse: Arc<Pulse>) {
     let began = Instant::now();
     match timeout(SILENT_MAX, store.ping()).await {
         Ok(Ok(())) => pulse.answered(),

@@ -11,6 +11,7 @@
 
 mod change;
 mod lookup;
+mod saving;
 mod shards;
 mod tail;
 
@@ -22,7 +23,7 @@ use oxherd_queue::job::ClaimedJob;
 use oxherd_queue::outcome::{Failure, Settled};
 use oxherd_queue::status::{StatusRecord, StatusStore};
 use oxherd_queue::worker::ProgressObserver;
-use oxherd_queue::{Backend, JobId, JobState, Payload, Position, QueueError};
+use oxherd_queue::{Backend, JobId, JobState, Payload, Position};
 use oxherd_study::UserId;
 use oxherd_study::ports::Ports;
 use tokio::sync::Notify;
@@ -30,8 +31,6 @@ use tokio::sync::Notify;
 pub use change::Change;
 use shards::Shards;
 
-/// The most records that are saved in one call.
-const SAVED_AT_ONCE: usize = 256;
 /// How long an accepted request waits for its record to be saved; memory has it anyhow.
 const SAVED_WITHIN: std::time::Duration = std::time::Duration::from_millis(300);
 
@@ -155,6 +154,10 @@ impl Records {
             entry.is_ours = true;
             entry.is_stale = false;
             let generation = job.job.generation();
+            entry.run = generation;
+            if entry.is_beyond_run() {
+                return None;
+            }
             if entry.record.as_ref().is_none_or(|record| record.generation < generation) {
                 let owner = lookup::owner_of(&job.job.data)?;
                 // Data is what a producer says: it never makes a job someone else's.
@@ -197,7 +200,8 @@ impl Records {
         };
         let shown = self.inner.shards.write(job, |entry| {
             entry.is_ours = false;
-            next(entry, &change, *version)
+            // A newer run was accepted before the end of this one was told.
+            if entry.is_beyond_run() { None } else { next(entry, &change, *version) }
         });
         self.keep(shown);
     }
@@ -231,54 +235,11 @@ impl Records {
         }
     }
 
-    /// Completes when there is something to save.
-    pub async fn unsaved(&self) {
-        self.inner.has_unsaved.notified().await;
-    }
-
-    /// Saves what was not saved yet; what the store refuses to take stays for the next call.
-    ///
-    /// # Errors
-    /// When the store does not answer.
-    pub async fn save(&self) -> Result<(), QueueError> {
-        loop {
-            let batch = self.take_unsaved();
-            if batch.is_empty() {
-                return Ok(());
-            }
-            let records = batch.iter().map(|record| record.as_ref().clone()).collect();
-            match self.inner.store.put(records).await {
-                Ok(newer) => newer.into_iter().flatten().for_each(|record| self.adopt(record)),
-                Err(error) => {
-                    self.give_back(batch);
-                    return Err(error);
-                }
-            }
-        }
-    }
-
-    fn take_unsaved(&self) -> Vec<Arc<StatusRecord>> {
-        let mut unsaved = self.inner.unsaved.lock().unwrap_or_else(PoisonError::into_inner);
-        if unsaved.len() <= SAVED_AT_ONCE {
-            return std::mem::take(&mut *unsaved).into_values().collect();
-        }
-        let some: Vec<JobId> = unsaved.keys().take(SAVED_AT_ONCE).cloned().collect();
-        some.iter().filter_map(|job| unsaved.remove(job)).collect()
-    }
-
-    fn give_back(&self, batch: Vec<Arc<StatusRecord>>) {
-        let mut unsaved = self.inner.unsaved.lock().unwrap_or_else(PoisonError::into_inner);
-        for record in batch {
-            unsaved.entry(record.job.clone()).or_insert(record);
-        }
-    }
-
     /// Takes over a newer record that another process wrote.
     fn adopt(&self, record: StatusRecord) {
         let job = record.job.clone();
         self.inner.shards.write(&job, |entry| {
             if entry.record.as_ref().is_none_or(|old| record.supersedes(old)) {
-                entry.position = record.version;
                 entry.show(Arc::new(record));
             }
         });
@@ -298,9 +259,12 @@ pub struct Ended {
 
 impl ProgressObserver for Records {
     fn progressed(&self, job: &JobId, progress: &Payload, version: Position) {
-        if let Some(progress) = change::progress_of(progress) {
-            self.change(job, &Change::Progress(progress), version);
-        }
+        let Some(progress) = change::progress_of(progress) else { return };
+        let shown = self.inner.shards.write(job, |entry| {
+            let change = Change::Progress(progress);
+            if entry.is_beyond_run() { None } else { next(entry, &change, version) }
+        });
+        self.keep(shown);
     }
 }
 

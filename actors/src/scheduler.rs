@@ -13,8 +13,8 @@ use crate::mailbox::Envelope;
 use crate::queue_supervisor::context::QueueContext;
 use crate::task::OwnedTask;
 
-/// The longest sleep: other processes add delayed jobs too.
-const SLEEP_MAX: Duration = Duration::from_secs(30);
+/// The longest sleep. Jobs that other processes delay are heard of on the event stream.
+const SLEEP_MAX: Duration = Duration::from_secs(60);
 /// The shortest, so that a clock that differs from the store's does not make it spin.
 const SLEEP_MIN: Duration = Duration::from_millis(5);
 /// The sleep after the store did not answer.

@@ -23,6 +23,11 @@ impl OwnedTask {
         });
         Self(task.abort_handle())
     }
+
+    /// Tells whether it has ended.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.is_finished()
+    }
 }
 
 impl Drop for OwnedTask {

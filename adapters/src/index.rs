@@ -21,7 +21,7 @@ use tantivy::{Index, TantivyDocument, directory::RamDirectory};
 
 use crate::terms::Terms;
 
-/// What the writer may use before it spills; a material of 1,000 pages needs about 20 MB.
+/// The bytes that the writer sizes its tables for; it takes them as it needs them.
 const WRITER_BYTES: usize = 50_000_000;
 
 /// Builds and searches full-text indexes.

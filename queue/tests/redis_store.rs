@@ -11,6 +11,8 @@ mod proxy;
 #[path = "redis_store/server.rs"]
 mod server;
 
+#[path = "redis_store/chaos.rs"]
+mod chaos;
 #[path = "redis_store/faults.rs"]
 mod faults;
 #[path = "redis_store/foreign.rs"]

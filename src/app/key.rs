@@ -14,7 +14,7 @@ const LENGTH: usize = 32;
 ///
 /// # Errors
 /// When it cannot be read or written, or the file was damaged.
-pub fn signing_key(config: &Config) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn signing_key(config: &Config) -> anyhow::Result<Vec<u8>> {
     if !config.auth.signing_key.is_empty() {
         return Ok(config.auth.signing_key.clone().into_bytes());
     }

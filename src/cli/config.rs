@@ -8,7 +8,7 @@ use crate::config::{Config, check};
 
 /// What to do with the configuration.
 #[derive(Debug, Clone, Copy, Subcommand)]
-pub enum Verb {
+pub(crate) enum Verb {
     /// Tells everything that cannot work.
     Check,
     /// Prints every setting as it is in force; secrets are hidden.
@@ -16,7 +16,7 @@ pub enum Verb {
 }
 
 /// Runs the command.
-pub fn run(verb: Verb, config: &Config, json: bool) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(verb: Verb, config: &Config, json: bool) -> anyhow::Result<ExitCode> {
     match verb {
         Verb::Print => print(config, json),
         Verb::Check => {
@@ -49,7 +49,7 @@ fn print(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
 }
 
 /// Hides the password of a URL.
-pub fn without_password(url: &str) -> String {
+pub(crate) fn without_password(url: &str) -> String {
     match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
         Some((scheme, (_, host))) => format!("{scheme}://(hidden)@{host}"),
         None => url.to_owned(),

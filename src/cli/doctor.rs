@@ -33,7 +33,7 @@ impl Finding {
 }
 
 /// Runs the command.
-pub fn run(config: &Config, as_json: bool) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(config: &Config, as_json: bool) -> anyhow::Result<ExitCode> {
     let mut findings = settings(config);
     findings.push(data_dir(config));
     findings.extend(ports(config));

@@ -11,7 +11,7 @@ use crate::config::Config;
 
 /// The job to add.
 #[derive(Debug, Args)]
-pub struct Enqueue {
+pub(crate) struct Enqueue {
     /// The queue, e.g. material-processing.
     queue: String,
     /// The job's name, e.g. process-material.
@@ -35,7 +35,7 @@ fn parse_json(text: &str) -> Result<Value, String> {
 }
 
 /// Runs the command.
-pub fn run(job: &Enqueue, config: &Config, as_json: bool) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(job: &Enqueue, config: &Config, as_json: bool) -> anyhow::Result<ExitCode> {
     let body = json!({
         "name": job.name, "data": job.data, "jobId": job.job_id, "delay": job.delay,
         "attempts": job.attempts,

@@ -16,7 +16,7 @@ const WRONG_CONFIGURATION: u8 = 2;
 const ENDED_AT_ONCE: i32 = 130;
 
 /// Runs the command.
-pub fn run(config: Config) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(config: Config) -> anyhow::Result<ExitCode> {
     if !tell_problems(&config) {
         return Ok(ExitCode::from(WRONG_CONFIGURATION));
     }
@@ -33,7 +33,7 @@ pub fn run(config: Config) -> anyhow::Result<ExitCode> {
 }
 
 /// Prints everything that is wrong with the configuration; `false` when something is.
-pub fn tell_problems(config: &Config) -> bool {
+pub(crate) fn tell_problems(config: &Config) -> bool {
     let problems = check(config);
     for problem in &problems {
         eprintln!("oxherd: {problem}");
@@ -41,7 +41,8 @@ pub fn tell_problems(config: &Config) -> bool {
     problems.is_empty()
 }
 
-fn tell(app: &App, config: &Config) {
+/// Says where everything is.
+pub(crate) fn tell(app: &App, config: &Config) {
     let queues = match config.redis.url.as_str() {
         "" => "embedded".to_owned(),
         url => without_password(url),
@@ -62,7 +63,7 @@ fn tell(app: &App, config: &Config) {
 }
 
 /// Begins the drain at the first SIGTERM or SIGINT; ends the process at the second.
-pub fn drain_on_signal(drain: oxherd_actors::handles::Drain) -> anyhow::Result<()> {
+pub(crate) fn drain_on_signal(drain: oxherd_actors::handles::Drain) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::spawn(async move {

@@ -10,7 +10,7 @@ use super::block_on;
 use crate::config::Config;
 
 /// Runs the command.
-pub fn run(config: &Config, as_json: bool) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(config: &Config, as_json: bool) -> anyhow::Result<ExitCode> {
     let (queues, tree) = block_on(async {
         let client = AdminClient::new(config.admin.listen)?;
         let queues = client.get("/api/queues").await?;

@@ -4,13 +4,13 @@ use super::{AuthMode, Config};
 
 /// A setting that cannot work, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// The setting.
-    pub setting: &'static str,
+    pub(crate) setting: &'static str,
     /// What is wrong.
-    pub problem: String,
+    pub(crate) problem: String,
     /// What to do.
-    pub fix: String,
+    pub(crate) fix: String,
 }
 
 impl std::fmt::Display for Problem {
@@ -21,7 +21,7 @@ impl std::fmt::Display for Problem {
 
 /// Returns everything that is wrong with a configuration.
 #[must_use]
-pub fn check(config: &Config) -> Vec<Problem> {
+pub(crate) fn check(config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut problem = |setting, problem: String, fix: &str| {
         problems.push(Problem { setting, problem, fix: fix.to_owned() });

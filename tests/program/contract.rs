@@ -42,14 +42,36 @@ async fn ask(client: &Client, request: &Refused) -> (reqwest::header::HeaderMap,
 }
 
 fn table() -> Vec<Refused> {
-    let multipart = &[("content-type", "multipart/form-data")];
-    let missing = "mat_0123456789012345678901234567890123456789";
-    assert_eq!(missing.len(), 44);
+    let mut table = bad_routes();
+    table.extend(bad_bodies());
+    table
+}
+
+fn bad_routes() -> Vec<Refused> {
     vec![
         refused(Method::GET, "/nothing", 404, "NOT_FOUND"),
         refused(Method::GET, "/api/nothing", 404, "NOT_FOUND"),
         refused(Method::DELETE, "/api/plans", 405, "METHOD_NOT_ALLOWED"),
         refused(Method::PUT, "/api/materials", 405, "METHOD_NOT_ALLOWED"),
+        refused(Method::GET, "/api/materials?limit=0", 422, "VALIDATION_ERROR"),
+        refused(Method::GET, "/api/materials?limit=x", 422, "VALIDATION_ERROR"),
+        refused(Method::GET, "/api/materials?status=DONE", 422, "VALIDATION_ERROR"),
+        refused(Method::GET, "/api/materials?cursor=nonsense", 400, "INVALID_CURSOR"),
+        refused(Method::GET, "/api/search", 422, "VALIDATION_ERROR"),
+        refused(Method::GET, "/api/materials/mat_1", 404, "MATERIAL_NOT_FOUND"),
+        refused(Method::GET, "/api/plans/pln_1", 404, "PLAN_NOT_FOUND"),
+        refused(Method::GET, "/api/jobs/mat_1", 404, "JOB_NOT_FOUND"),
+        refused(Method::POST, "/api/jobs/mat_1/cancel", 404, "JOB_NOT_FOUND"),
+        refused(Method::PUT, "/api/uploads/upl_1?token=x", 403, "UPLOAD_URL_INVALID"),
+        refused(Method::GET, "/api/jobs/mat_1/events?token=x", 401, "UNAUTHORIZED"),
+    ]
+}
+
+fn bad_bodies() -> Vec<Refused> {
+    let multipart = &[("content-type", "multipart/form-data")];
+    let missing = "mat_0123456789012345678901234567890123456789";
+    assert_eq!(missing.len(), 44);
+    vec![
         refused(Method::POST, "/api/plans", 415, "UNSUPPORTED_MEDIA_TYPE"),
         json_body("/api/plans", "{", 400, "INVALID_JSON"),
         json_body("/api/plans", "", 400, "INVALID_JSON"),
@@ -104,17 +126,6 @@ fn table() -> Vec<Refused> {
             ..refused(Method::POST, "/api/materials", 400, "INVALID_MULTIPART")
         },
         refused(Method::POST, "/api/materials", 415, "UNSUPPORTED_MEDIA_TYPE"),
-        refused(Method::GET, "/api/materials?limit=0", 422, "VALIDATION_ERROR"),
-        refused(Method::GET, "/api/materials?limit=x", 422, "VALIDATION_ERROR"),
-        refused(Method::GET, "/api/materials?status=DONE", 422, "VALIDATION_ERROR"),
-        refused(Method::GET, "/api/materials?cursor=nonsense", 400, "INVALID_CURSOR"),
-        refused(Method::GET, "/api/search", 422, "VALIDATION_ERROR"),
-        refused(Method::GET, "/api/materials/mat_1", 404, "MATERIAL_NOT_FOUND"),
-        refused(Method::GET, "/api/plans/pln_1", 404, "PLAN_NOT_FOUND"),
-        refused(Method::GET, "/api/jobs/mat_1", 404, "JOB_NOT_FOUND"),
-        refused(Method::POST, "/api/jobs/mat_1/cancel", 404, "JOB_NOT_FOUND"),
-        refused(Method::PUT, "/api/uploads/upl_1?token=x", 403, "UPLOAD_URL_INVALID"),
-        refused(Method::GET, "/api/jobs/mat_1/events?token=x", 401, "UNAUTHORIZED"),
         Refused {
             headers: &[("idempotency-key", ""), ("content-type", "application/json")],
             body: Some("{}".into()),

@@ -36,7 +36,7 @@ async fn two_documents_become_a_plan_whose_sources_can_be_read() {
     .await;
 }
 
-async fn covers_every_chunk_once(client: &Client, plan: &Value) {
+pub(crate) async fn covers_every_chunk_once(client: &Client, plan: &Value) {
     for material in plan["materials"].as_array().unwrap() {
         let id = material["id"].as_str().unwrap();
         let (_, material) = client.get(&format!("/api/materials/{id}")).await;
@@ -64,7 +64,7 @@ async fn covers_every_chunk_once(client: &Client, plan: &Value) {
     }
 }
 
-fn sessions(plan: &Value) -> impl Iterator<Item = &Value> {
+pub(crate) fn sessions(plan: &Value) -> impl Iterator<Item = &Value> {
     let modules = plan["modules"].as_array().unwrap().iter();
     modules.flat_map(|module| module["sessions"].as_array().unwrap())
 }

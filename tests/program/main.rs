@@ -3,8 +3,13 @@
 //! Each folder of `tests/program/` is one subject; `support` starts and stops the parts. What is
 //! not installed is skipped with one line that says so.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
+
 mod support;
 
 mod contract;
 mod crash;
+mod documents;
 mod journey;
+mod node;
+mod outage;

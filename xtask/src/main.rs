@@ -1,6 +1,7 @@
 //! `cargo xtask <task>`: everything that is done to the workspace, beside building it.
 
 mod bench;
+mod fixtures;
 mod install;
 mod run;
 mod test;
@@ -25,6 +26,8 @@ enum Task {
     /// Measures, and prints the figures beside those of others; asserts nothing about time.
     #[command(subcommand)]
     Bench(Bench),
+    /// Fetches the real documents of the tests from Debian packages.
+    Fixtures,
     /// Checks the rules of the code base.
     Tidy,
 }
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
     let done = match Command::parse().task {
         Task::Test(options) => test::run(&options),
         Task::Bench(Bench::Engine(options)) => bench::engine::engine(&options),
+        Task::Fixtures => fixtures::fetch(),
         Task::Tidy => tidy::run(),
     };
     match done {

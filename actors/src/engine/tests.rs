@@ -1,3 +1,5 @@
+//! The engine's promises.
+
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use oxherd_queue::backend::ListQuery;
@@ -31,6 +33,11 @@ impl Processor for Obedient {
         let together = self.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.together_max.fetch_max(together, Ordering::SeqCst);
         let _leave = Leave(&self.running);
+        if job.job.stalled_count >= 2 {
+            sleep(Duration::from_millis(50)).await;
+            let is_alone = together == 1 && self.running.load(Ordering::SeqCst) == 1;
+            assert!(is_alone, "it runs alone");
+        }
         let order: String = job.job.data.decode().unwrap();
         match order.as_str() {
             "ok" => {}
@@ -70,8 +77,12 @@ struct Bed {
 
 impl Bed {
     async fn start(concurrency: usize) -> Self {
+        let store = EmbeddedStore::in_memory(Arc::new(SystemClock)).unwrap();
+        Self::start_on(store, concurrency).await
+    }
+
+    async fn start_on(store: Arc<EmbeddedStore>, concurrency: usize) -> Self {
         let clock: SharedClock = Arc::new(SystemClock);
-        let store = EmbeddedStore::in_memory(Arc::clone(&clock)).unwrap();
         let handler = Arc::new(Obedient::default());
         let worker = WorkerOptions {
             renew_every: Duration::from_millis(200),
@@ -332,4 +343,33 @@ async fn a_failure_for_good_is_told_to_the_domain_before_the_store_knows() {
     assert_eq!(jobs[0].failed_reason.as_deref(), Some("NO_WAY: as told"));
     let query = ListQuery { state: JobState::Failed, skip: 0, limit: 9, newest_first: true };
     assert_eq!(bed.backend.list(query).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_saw_two_deaths_of_its_process_runs_while_nothing_else_does() {
+    let store = EmbeddedStore::in_memory(Arc::new(SystemClock)).unwrap();
+    let backend = store.queue("work").await.unwrap();
+    let suspect = NewJob::new("work", Payload::encode("ok").unwrap());
+    let id = backend.add(vec![suspect]).await.unwrap()[0].id().clone();
+    let claim = |lock_ms| oxherd_queue::backend::Claim {
+        max: 1,
+        token: oxherd_queue::job::Token::unique(),
+        lock: Duration::from_millis(lock_ms),
+        worker: None,
+    };
+    for _death in 0..2 {
+        assert_eq!(backend.claim(&claim(5)).await.unwrap().jobs.len(), 1);
+        let given_back = async {
+            while !backend.sweep_stalled(Duration::ZERO, 9).await.unwrap().contains(&id) {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(PATIENCE, given_back).await.unwrap();
+    }
+
+    let mut bed = Bed::start_on(store, 4).await;
+    let others = bed.add("10", 40).await;
+    let jobs = bed.all_are(std::slice::from_ref(&id), JobState::Completed).await;
+    assert_eq!((jobs[0].stalled_count, jobs[0].attempts_made), (2, 1));
+    bed.all_are(&others, JobState::Completed).await;
 }

@@ -77,7 +77,7 @@ impl Records {
         let old = self.inner.shards.read(job, |entry| entry.record.clone()).flatten();
         match self.inner.read_through(job, old.as_deref()).await {
             Ok(None) => Ok(old),
-            Ok(Some(record)) => Ok(Some(self.take_over(record))),
+            Ok(Some(record)) => Ok(Some(self.take_over(record, old.as_deref()))),
             Err(error) => match old {
                 Some(old) => Ok(Some(old)),
                 None => Err(error),
@@ -85,15 +85,18 @@ impl Records {
         }
     }
 
-    fn take_over(&self, record: StatusRecord) -> Arc<StatusRecord> {
+    /// Takes over a record that was read, unless what was known has changed while it was.
+    fn take_over(&self, record: StatusRecord, known: Option<&StatusRecord>) -> Arc<StatusRecord> {
         let job = record.job.clone();
+        let known = known.map(|known| known.version);
         let (shown, is_new) = self.inner.shards.write(&job, |entry| {
             entry.is_stale = false;
             match &entry.record {
-                Some(old) if !record.supersedes(old) => (Arc::clone(old), false),
+                Some(newest) if Some(newest.version) != known || !record.supersedes(newest) => {
+                    (Arc::clone(newest), false)
+                }
                 _ => {
                     let record = Arc::new(record);
-                    entry.position = entry.position.max(record.version);
                     entry.show(Arc::clone(&record));
                     (record, true)
                 }

@@ -24,6 +24,8 @@ pub(super) struct Entry {
     pub(super) position: Position,
     /// This process runs the job: its consumer tells, the event tail need not.
     pub(super) is_ours: bool,
+    /// The generation that this process runs or ran last; 0 is unknown.
+    pub(super) run: u64,
     /// Events were missed: the next reader looks into the stores.
     pub(super) is_stale: bool,
     watch: Option<watch::Sender<Watched>>,
@@ -36,6 +38,16 @@ impl Entry {
             watch.send_replace(Some(Arc::clone(&record)));
         }
         self.record = Some(record);
+    }
+
+    /// Tells whether the record is of a newer run than the one that this process knows of.
+    pub(super) fn is_beyond_run(&self) -> bool {
+        self.is_beyond(self.run)
+    }
+
+    /// Tells whether the record is of a newer run than this one, if that is known.
+    pub(super) fn is_beyond(&self, generation: u64) -> bool {
+        generation > 0 && self.record.as_ref().is_some_and(|record| record.generation > generation)
     }
 
     fn is_watched(&self) -> bool {

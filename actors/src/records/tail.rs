@@ -46,7 +46,9 @@ impl Records {
             let last = news.iter().rev().find(|(job, _)| *job == id);
             let position = last.map_or(Position::START, |(_, event)| event.position);
             let shown = self.inner.shards.write(id, |entry| {
-                if entry.is_ours {
+                // It may have gone on while the job was read.
+                let is_old_news = entry.is_ours || position <= entry.position;
+                if is_old_news || entry.is_beyond(found.job.generation()) {
                     return None;
                 }
                 let is_older = |generation| generation < found.job.generation();
@@ -98,7 +100,11 @@ impl Records {
             },
             _ => return,
         };
-        self.change(id, &change, event.position);
+        let shown = self.inner.shards.write(id, |entry| {
+            let is_old_news = entry.is_ours || event.position <= entry.position;
+            if is_old_news { None } else { next(entry, &change, event.position) }
+        });
+        self.keep(shown);
     }
 }
 

@@ -1,3 +1,6 @@
+//! The whole tree's promises.
+
+mod on_redis;
 mod world;
 
 use std::io::{Read as _, Write as _};
@@ -34,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A store whose server can be taken away from those who ask whether it is there.
 struct Leashed {
-    store: Arc<EmbeddedStore>,
+    store: Arc<dyn Store>,
     is_away: AtomicBool,
 }
 
@@ -83,7 +86,9 @@ impl Processor for Obedient {
             "fail once" if job.job.attempts_made == 0 => {
                 return Err(JobError::Retry(Failure::new("TRY_AGAIN", "as told")));
             }
-            "fail" => return Err(JobError::Unrecoverable(Failure::new("NO_WAY", "as told"))),
+            "fail" | "fail and linger" => {
+                return Err(JobError::Unrecoverable(Failure::new("NO_WAY", "as told")));
+            }
             "steps" => {
                 for progress in [10, 50, 90] {
                     context.progress(Payload::encode(&progress).unwrap()).await.unwrap();
@@ -101,6 +106,9 @@ impl Processor for Obedient {
         let error = EntityError { code: failure.code.clone(), message: String::new() };
         let user = UserId::local();
         self.catalog.fail_plan(&user, &id, job.job.generation(), &error, 0).await.unwrap();
+        if job.job.data.as_str().contains("linger") {
+            sleep(Duration::from_millis(300)).await;
+        }
         Ok(())
     }
 }
@@ -118,19 +126,19 @@ struct Setup {
     slots: usize,
     in_queue_max: u32,
     catalog: Arc<FakeCatalog>,
+    store: Arc<dyn Store>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { slots: 2, in_queue_max: 16, catalog: Arc::default() }
+        let store = EmbeddedStore::in_memory(Arc::new(SystemClock)).unwrap();
+        Self { slots: 2, in_queue_max: 16, catalog: Arc::default(), store }
     }
 }
 
 impl Setup {
     async fn start(self) -> Bed {
-        let clock = Arc::new(SystemClock);
-        let store = EmbeddedStore::in_memory(clock).unwrap();
-        let store = Arc::new(Leashed { store, is_away: AtomicBool::new(false) });
+        let store = Arc::new(Leashed { store: self.store, is_away: AtomicBool::new(false) });
         let catalog = self.catalog;
         let handler = Arc::new(Obedient { catalog: Arc::clone(&catalog), runs: AtomicU32::new(0) });
         let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -196,6 +204,20 @@ impl Bed {
         let id = PlanId::random();
         let action = Action::CreatePlan { id: id.clone(), request: request(order) };
         self.accept(action).await.unwrap();
+        let job = JobId::from_store(id.as_str());
+        (id, job)
+    }
+
+    /// Asks again and again until the request is taken.
+    async fn plan_when_taken(&self, order: &str) -> (PlanId, JobId) {
+        let id = PlanId::random();
+        let action = || Action::CreatePlan { id: id.clone(), request: request(order) };
+        let taken = async {
+            while self.accept(action()).await.is_err() {
+                sleep(Duration::from_millis(50)).await;
+            }
+        };
+        timeout(PATIENCE, taken).await.expect("it is taken");
         let job = JobId::from_store(id.as_str());
         (id, job)
     }
@@ -305,6 +327,28 @@ async fn a_retry_of_a_person_runs_the_same_job_again_as_a_new_generation() {
     assert!(again.version > failed.version);
     bed.until("it ran again", || bed.handler.runs.load(Ordering::SeqCst) == 2).await;
     bed.reaches(&job, JobState::Failed).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_that_comes_before_the_failed_run_is_settled_follows_it_at_once() {
+    let bed = Setup::default().start().await;
+    let (id, job) = bed.plan("fail and linger").await;
+    bed.until("the row says so", || bed.catalog.status(&id).0 == GenerationStatus::Failed).await;
+    assert!(!bed.record(&job).await.state.is_final(), "its job has not ended yet");
+
+    let began = std::time::Instant::now();
+    let action = Action::RetryPlan { id: id.clone(), discard_progress: false };
+    bed.accept(action).await.unwrap();
+    let mut watch = bed.handles.status.watch(&job);
+    let first_end = tokio::spawn(async move {
+        let ended = |r: &Option<Arc<StatusRecord>>| r.as_ref().is_some_and(|r| r.state.is_final());
+        watch.wait_for(ended).await.unwrap().clone().unwrap()
+    });
+    bed.until("it ran again", || bed.handler.runs.load(Ordering::SeqCst) == 2).await;
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    let ended = timeout(PATIENCE, first_end).await.unwrap().unwrap();
+    assert_eq!((ended.generation, bed.handler.runs.load(Ordering::SeqCst)), (2, 2));
+    assert!(ended.started_ms.is_some(), "the end of the first run is not the word of the second");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,3 +1,5 @@
+//! What a supervisor does when its children fail.
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use oxherd_queue::clock::SystemClock;

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use oxherd_study::accept::{Accepted, AcceptedWhat, Action, NewUpload};
+use oxherd_study::error::ErrorClass;
 use oxherd_study::material::{SIZE_MAX, TITLE_MAX};
 use oxherd_study::upload::{self, StoredFile, Upload, declared_kind};
 use oxherd_study::{StudyError, UploadId, UserId};
@@ -202,8 +203,13 @@ pub(super) async fn create_from_form(
     let action = Action::CreateMaterial { upload: form.upload, file: form.file, title: form.title };
     let intent = carried.intent(api, user, &form.fingerprint, action);
     let accepted = api.parts.intake.accept(intent).await;
-    let kept = matches!(&accepted, Ok(Accepted { replayed: false, existed: false, .. }));
-    if !kept {
+    // After an error that may pass the commit may have happened all the same: what is not needed
+    // then is left to the janitor.
+    let is_unused = match &accepted {
+        Ok(accepted) => accepted.replayed || accepted.existed,
+        Err(error) => error.class == ErrorClass::Permanent,
+    };
+    if is_unused {
         let _ = api.parts.ports.objects.delete(&key).await;
     }
     Ok(accepted?)

@@ -102,8 +102,8 @@ impl EmbeddedStore {
     /// # Errors
     /// [`QueueError::Unavailable`] when there is no memory.
     pub fn in_memory(clock: SharedClock) -> Result<Arc<Self>> {
-        let mut connection = tables::open_in_memory()?;
-        let Opened { machine, checkpoint, number } = opening::load(&mut connection, Pace::STEADY)?;
+        let connection = tables::open_in_memory()?;
+        let Opened { machine, checkpoint, number } = opening::load(&connection, Pace::STEADY)?;
         let connection = Arc::new(Mutex::new(Some(connection)));
         let reader = Reader::new(Arc::clone(&connection));
         let shared = Arc::new(Shared::new(machine));
@@ -122,8 +122,8 @@ impl EmbeddedStore {
 fn open_files(folder: &Path, pace: Pace) -> Result<(Writer, Reader)> {
     let lock_file = LockFile::take(&folder.join(LOCK))?;
     let path = folder.join(FILE);
-    let mut connection = tables::open_writer(&path)?;
-    let Opened { machine, checkpoint, number } = opening::load(&mut connection, pace)?;
+    let connection = tables::open_writer(&path)?;
+    let Opened { machine, checkpoint, number } = opening::load(&connection, pace)?;
     let lost = lock_file.last_number().unwrap_or_default().saturating_sub(number);
     let reader = Reader::new(Arc::new(Mutex::new(Some(tables::open_reader(&path)?))));
     let connection = Arc::new(Mutex::new(Some(connection)));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use oxherd_queue::backend::redis::{RedisOptions, RedisStore};
 use oxherd_queue::backend::{Added, Held};
-use oxherd_queue::clock::SystemClock;
+use oxherd_queue::clock::{Clock, SystemClock};
 use oxherd_queue::outcome::{Settled, Verdict};
 use oxherd_queue::{Backend, JobId, JobState, Position, QueueError, Store as _};
 use tokio::time::{Instant, sleep};
@@ -72,9 +72,7 @@ fn an_idle_worker_outlives_the_death_of_the_server() {
 #[test]
 fn acknowledged_adds_survive_the_death_of_the_server() {
     run(|mut server| async move {
-        // With `everysec` the server may answer before it has written, while its disk is slow.
-        let mut stranger = server.connect().await;
-        ask::<String>(&mut stranger, "CONFIG SET appendfsync always").await;
+        server.sync_always().await;
         let queue = server.queue().await;
         let (tell, mut acknowledged) = tokio::sync::mpsc::channel(100_000);
         let producer = tokio::spawn(async move {
@@ -286,7 +284,7 @@ fn an_emptied_server_is_told_as_a_gap() {
 }
 
 async fn refusal(options: RedisOptions) -> String {
-    let options = RedisOptions { patience: Duration::from_millis(300), ..options };
+    let options = RedisOptions { patience: Duration::from_secs(2), ..options };
     match RedisStore::connect(options, Arc::new(SystemClock)).await {
         Err(error @ QueueError::Unusable { .. }) => error.to_string(),
         Err(error) => panic!("{error:?}"),
@@ -345,5 +343,29 @@ fn a_closed_store_answers_with_an_error() {
         assert_unavailable(queue.add(vec![job("{}")]).await);
         assert_unavailable(queue.claim(&claim(1)).await);
         assert_unavailable(store.ping().await);
+    });
+}
+
+#[test]
+fn timestamps_are_of_the_servers_clock() {
+    #[derive(Debug)]
+    struct Ahead;
+
+    impl Clock for Ahead {
+        fn now_ms(&self) -> u64 {
+            SystemClock.now_ms() + 3_600_000
+        }
+    }
+
+    run(|server| async move {
+        let store = RedisStore::connect(RedisOptions::new(server.url()), Arc::new(Ahead));
+        let queue = store.await.unwrap().queue("m").await.unwrap();
+        add(&queue, job("{}")).await;
+
+        let claimed = claim_one(&queue).await.job;
+
+        for time in [claimed.timestamp_ms, claimed.processed_on_ms.unwrap()] {
+            assert!(time.abs_diff(SystemClock.now_ms()) < 5000, "{time}");
+        }
     });
 }

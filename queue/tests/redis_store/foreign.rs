@@ -279,10 +279,13 @@ fn the_waiting_list_of_a_bullmq_5_pause_is_merged_at_resume() {
         let queue = server.queue().await;
         queue.pause().await.unwrap();
         add(&queue, job("{}")).await;
+        let mut old = redis::pipe();
         for number in 0..2500 {
-            write(&mut stranger, &format!("old{number}"), &[]).await;
-            ask::<i64>(&mut stranger, &format!("LPUSH bull:m:paused old{number}")).await;
+            let key = format!("bull:m:old{number}");
+            old.cmd("HSET").arg(key).arg("name").arg("node").arg("timestamp").arg(1);
+            old.cmd("LPUSH").arg("bull:m:paused").arg(format!("old{number}"));
         }
+        old.exec_async(&mut stranger).await.unwrap();
         assert_eq!(queue.counts().await.unwrap()["waiting"], 2501);
 
         queue.resume().await.unwrap();

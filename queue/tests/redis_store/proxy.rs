@@ -1,4 +1,7 @@
 //! A TCP proxy that can fall silent: sockets stay open, bytes are thrown away.
+//!
+//! A connection that was silent once stays so, as one whose state a router has forgotten; new ones
+//! pass when the proxy passes again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -39,7 +42,7 @@ impl Proxy {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Throws away all bytes, as a network that lost its state does.
+    /// Silences all connections, and those that are opened from now on.
     pub(crate) fn discard(&self) {
         self.mode.store(DISCARD, Ordering::SeqCst);
     }
@@ -49,7 +52,7 @@ impl Proxy {
         self.mode.store(CUT_REPLIES, Ordering::SeqCst);
     }
 
-    /// Passes bytes again; what was thrown away stays lost.
+    /// Passes the bytes of new connections again.
     pub(crate) fn pass(&self) {
         self.mode.store(PASS, Ordering::SeqCst);
     }
@@ -63,27 +66,24 @@ impl Drop for Proxy {
 
 async fn carry(mut client: TcpStream, mut server: TcpStream, mode: Arc<AtomicU8>) {
     let (mut asked, mut answered) = ([0; 16_384], [0; 16_384]);
+    let mut silent = false;
     loop {
         tokio::select! {
             read = client.read(&mut asked) => {
                 let Ok(count @ 1..) = read else { return };
-                if mode.load(Ordering::SeqCst) == DISCARD {
-                    continue;
-                }
-                if server.write_all(&asked[..count]).await.is_err() {
+                silent |= mode.load(Ordering::SeqCst) == DISCARD;
+                if !silent && server.write_all(&asked[..count]).await.is_err() {
                     return;
                 }
             }
             read = server.read(&mut answered) => {
                 let Ok(count @ 1..) = read else { return };
-                match mode.load(Ordering::SeqCst) {
-                    DISCARD => {}
-                    CUT_REPLIES => return,
-                    _ => {
-                        if client.write_all(&answered[..count]).await.is_err() {
-                            return;
-                        }
-                    }
+                silent |= mode.load(Ordering::SeqCst) == DISCARD;
+                if mode.load(Ordering::SeqCst) == CUT_REPLIES {
+                    return;
+                }
+                if !silent && client.write_all(&answered[..count]).await.is_err() {
+                    return;
                 }
             }
         }

@@ -22,6 +22,7 @@ use tokio::time::Instant;
 pub(crate) struct Server {
     pub(crate) port: u16,
     folder: tempfile::TempDir,
+    fsync: &'static str,
     running: Option<Running>,
 }
 
@@ -48,17 +49,26 @@ pub(crate) fn run<F: Future<Output = ()>>(case: fn(Server) -> F) {
 impl Server {
     async fn start() -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut server = Self { port, folder: tempfile::tempdir().unwrap(), running: None };
+        let folder = tempfile::tempdir().unwrap();
+        let mut server = Self { port, folder, fsync: "everysec", running: None };
         server.restart().await;
         server
+    }
+
+    /// Makes the server write before it answers. By default it may answer first while its disk is
+    /// slow, and a kill then loses what it answered.
+    pub(crate) async fn sync_always(&mut self) {
+        self.fsync = "always";
+        ask::<String>(&mut self.connect().await, "CONFIG SET appendfsync always").await;
     }
 
     /// Starts the server on its port and data, and waits until it answers.
     pub(crate) async fn restart(&mut self) {
         let command = format!(
-            "redis-server --bind 127.0.0.1 --port {} --appendonly yes --save '' --dir '{}' \
+            "redis-server --bind 127.0.0.1 --port {} --appendonly yes --appendfsync {} --save '' --dir '{}' \
              --loglevel warning",
             self.port,
+            self.fsync,
             self.folder.path().display()
         );
         let mut shell = Command::new("sh")

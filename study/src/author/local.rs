@@ -9,6 +9,7 @@ mod effort;
 mod heading;
 mod interest;
 mod named_part;
+mod overview;
 mod part;
 mod session;
 mod structure;

@@ -156,17 +156,17 @@ fn long_paragraphs_split_between_sentences_and_code_between_lines() {
 
 #[test]
 fn a_hostile_document_takes_no_time() {
-    let one_word = paragraph(&"x".repeat(8_000_000));
+    let one_word = paragraph(&"x".repeat(15_000_000));
     let alike = "a".repeat(150);
-    let headings = (0..3000).map(|place| heading(2, &format!("{alike}{}", "b".repeat(place % 40))));
+    let headings = (0..1000).map(|place| heading(2, &format!("{alike}{}", "b".repeat(place % 40))));
     let blocks = headings.flat_map(|heading| [heading, paragraph(&alike.repeat(20))]);
     let document = document([one_word].into_iter().chain(blocks).collect());
 
     let started = std::time::Instant::now();
     let chunked = chunk_document(&document);
 
-    assert!(chunked.chunks.len() > 6000);
-    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+    assert!(chunked.chunks.len() > 10_000);
+    assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
 }
 
 #[test]

@@ -107,8 +107,10 @@ fn infeasible(plan: &Plan, schedule: &Schedule) -> Option<Warning> {
 }
 
 fn unmet(wish: &str) -> Warning {
-    let message = format!("this wish was not understood and not followed: {wish}");
-    warning("REQUIREMENT_NOT_UNDERSTOOD", message, "requirement", json!(wish))
+    let message = format!(
+        "nothing in the materials or the rules answers to this wish, it was not followed: {wish}"
+    );
+    warning("REQUIREMENT_NOT_FOLLOWED", message, "requirement", json!(wish))
 }
 
 fn warning(code: &str, message: String, fact: &str, value: Value) -> Warning {

@@ -1,3 +1,5 @@
+//! What a run of plan generation does, however it ends.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -213,7 +215,7 @@ async fn dates_and_warnings_follow_the_request() {
         .collect();
     assert_eq!(dates[..2], [date(2026, 3, 3), date(2026, 3, 10)]);
     let codes: Vec<&str> = plan.warnings.iter().map(|warning| warning.code.as_str()).collect();
-    assert_eq!(codes, ["TARGET_DATE_INFEASIBLE", "REQUIREMENT_NOT_UNDERSTOOD"]);
+    assert_eq!(codes, ["TARGET_DATE_INFEASIBLE", "REQUIREMENT_NOT_FOLLOWED"]);
     let last = dates[dates.len() - 1].to_string();
     assert_eq!(plan.warnings[0].facts["feasibleDate"], last.as_str());
     assert_eq!(plan.warnings[1].facts["requirement"], "Explain it nicely");

@@ -3,6 +3,8 @@
 //! It only cuts out the words that name the part; whether a material has such a part is decided
 //! by whoever knows the outlines.
 
+use super::days::names_days;
+
 /// What a mark asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wish {
@@ -72,7 +74,7 @@ const AFTER: &[(&str, Wish)] = &[
 pub(super) fn read(clause: &str, omit: &mut Vec<String>, stress: &mut Vec<String>) {
     let mut add = |wish, object: &str| {
         let object = clean(object);
-        if object.is_empty() || is_days_only(&object) {
+        if object.is_empty() {
             return;
         }
         match wish {
@@ -81,10 +83,27 @@ pub(super) fn read(clause: &str, omit: &mut Vec<String>, stress: &mut Vec<String
         }
     };
     for (wish, object) in english(clause) {
-        add(wish, object);
+        let parts = object.split(',').take_while(|part| !names_days(part));
+        let parts: Vec<&str> = parts.collect();
+        add(wish, &parts.join(","));
+        // "skip the index and no weekends": the days are read elsewhere.
+        if let [part, ..] = object.split(',').collect::<Vec<_>>().as_slice()
+            && parts.is_empty()
+            && let Some((before, _)) =
+                part.rsplit_once(" and ").filter(|(head, _)| !names_days(head))
+        {
+            add(wish, before);
+        }
     }
     for (wish, object) in korean(clause) {
-        add(wish, object);
+        let mut parts: Vec<&str> = object
+            .rsplit(',')
+            .enumerate()
+            .take_while(|(place, part)| is_name(*place, part))
+            .map(|(_, part)| part)
+            .collect();
+        parts.reverse();
+        add(wish, &parts.join(","));
     }
 }
 
@@ -128,7 +147,7 @@ fn korean(clause: &str) -> Vec<(Wish, &str)> {
         })
         .min_by_key(|mark| mark.0)
     {
-        found.push((wish, &clause[from..at]));
+        found.push((wish, after_verb(&clause[from..at])));
         // The rest of the verb ("빼 주시고") is no name of a part.
         let ending = clause[end..]
             .find(['고', ',', '며'])
@@ -136,6 +155,13 @@ fn korean(clause: &str) -> Vec<(Wish, &str)> {
         from = ending.unwrap_or(clause.len());
     }
     found
+}
+
+/// Returns what stands after the last verb that is joined to the next one (`…하고 부록은`).
+fn after_verb(object: &str) -> &str {
+    let verbs = ["하고 ", "되고 ", "있고 ", "없고 ", "쉬고 ", "빼고 ", "하며 ", "지만 "];
+    let end = verbs.iter().filter_map(|verb| object.rfind(verb).map(|at| at + verb.len())).max();
+    &object[end.unwrap_or(0)..]
 }
 
 /// Takes off what is around the name of a part.
@@ -211,7 +237,10 @@ fn without_particles(object: &str) -> &str {
     object
 }
 
-/// Tells whether the words name days, which are read elsewhere.
-fn is_days_only(object: &str) -> bool {
-    super::days::names_days(object)
+/// Tells whether a piece of a Korean list, counted from its end, still names a part: not days, not
+/// another wish with a verb or a number of its own.
+fn is_name(place: usize, piece: &str) -> bool {
+    let piece = piece.trim();
+    let other = ["고", "요", "다", "며", "만", "회", "번", "분", "시간", "개"];
+    !names_days(piece) && (place == 0 || !other.iter().any(|ending| piece.ends_with(ending)))
 }

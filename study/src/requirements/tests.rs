@@ -1,3 +1,5 @@
+//! What is read from wishes.
+
 use jiff::civil::Weekday;
 
 use super::{StudyDays, Wishes};
@@ -120,6 +122,27 @@ fn parts_are_read_in_korean() {
     check_parts("네트워크 설정 위주로", &[], &["네트워크 설정"]);
     check_parts("파티션 부분을 중심으로 공부하고 싶어요", &[], &["파티션"]);
     check_parts("부록은 빼고 네트워크를 중심으로 해 주세요. 주말 제외", &["부록"], &["네트워크"]);
+}
+
+#[test]
+fn wishes_of_several_kinds_are_read_from_one_sentence() {
+    let check = |text: &str, days: &str, omit: &[&str], stress: &[&str]| {
+        let wishes = Wishes::read(text);
+        assert_eq!(letters(wishes.days), days, "{text}");
+        assert_eq!(wishes.omit, omit, "{text}");
+        assert_eq!(wishes.stress, stress, "{text}");
+    };
+    check(
+        "평일에만, 주당 3회, 부록 B는 제외하고 파티션을 중심으로",
+        "MTWHF",
+        &["부록 B"],
+        &["파티션"],
+    );
+    check("주말에는 쉬엄쉬엄 하고 부록은 빼고 싶어요", "MTWHFSU", &["부록"], &[]);
+    check("주말 제외, 3장, 4장 제외", "MTWHF", &["3장, 4장"], &[]);
+    check("skip the appendix, no weekends", "MTWHF", &["appendix"], &[]);
+    check("skip the index and no weekends", "MTWHF", &["index"], &[]);
+    check("주말과 공휴일은 제외하고 네트워크 위주로", "MTWHF", &[], &["네트워크"]);
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! What every schedule obeys.
+
 use jiff::civil::{Date, date};
 use proptest::prelude::*;
 

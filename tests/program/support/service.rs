@@ -1,6 +1,6 @@
 //! The service as a child process, on a folder and ports of its own.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -124,9 +124,4 @@ fn address_in(line: &str, label: &str) -> Option<String> {
     let (_, rest) = line.split_once(label)?;
     let address = rest.split_whitespace().find(|word| word.starts_with("http://"))?;
     Some(address.trim_end_matches('/').to_owned())
-}
-
-/// A file of the repository.
-pub(crate) fn repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }

@@ -10,7 +10,10 @@ pub(crate) fn numbered_level(line: &str) -> Option<u8> {
     if !is_title_like(line) {
         return None;
     }
-    word_level(line).or_else(|| korean_level(line)).or_else(|| number_level(line))
+    word_level(line)
+        .or_else(|| korean_level(line))
+        .or_else(|| roman_level(line))
+        .or_else(|| number_level(line))
 }
 
 /// Tells a line of capitals, the headings of manual pages.
@@ -102,6 +105,13 @@ fn korean_level(line: &str) -> Option<u8> {
     };
     let follows = rest.next();
     follows.is_none_or(|c| c.is_whitespace() || matches!(c, '.' | ':' | '-')).then_some(level)
+}
+
+/// "IV. Title".
+fn roman_level(line: &str) -> Option<u8> {
+    let (number, title) = line.split_once(". ")?;
+    let is_roman = number.len() <= 5 && number.bytes().all(|byte| b"IVX".contains(&byte));
+    (is_roman && !number.is_empty() && title.starts_with(char::is_uppercase)).then_some(1)
 }
 
 /// "1. Title" is 1, "1.2 Title" is 2 and so on; the title begins like one and is no sentence.

@@ -25,6 +25,7 @@ use hayro_syntax::Pdf;
 use hayro_syntax::page::Page;
 
 use super::draft::Draft;
+use super::words::Words;
 use super::{MAX_PAGES, Progress, ReadError};
 use glyphs::Collector;
 use lines::Line;
@@ -60,19 +61,32 @@ pub(super) fn read(
         return Err(ReadError::PageLimit { pages });
     }
     draft.set_page_count(pages);
-    if let Some(title) = &pdf.metadata().title {
-        draft.set_title(&strings::text(title));
+    let title = pdf.metadata().title.as_deref().map(strings::text);
+    if let Some(title) = title.filter(|title| !is_file_name(title)) {
+        draft.set_title(&title);
     }
     let mut text = lines_of_pages(&pdf, pages, progress)?;
     furniture::remove(&mut text);
     let bookmarks = bookmarks::read(&pdf);
-    let headings = headings::find(&text, &bookmarks);
+    let lines = text.iter().flat_map(|page| &page.lines).map(|line| &*line.text);
+    let words = Words::count(lines);
+    let headings = headings::find(&text, &bookmarks, &words);
     if let Some(title) = &headings.title {
         draft.set_title(title);
     }
     // The end of the process is near: taking the document apart would be for nothing.
     std::mem::forget(pdf);
-    paragraphs::write(&text, &headings, draft)
+    paragraphs::write(&text, &headings, &words, draft)
+}
+
+/// Tells what programs write when the author gave no title.
+fn is_file_name(title: &str) -> bool {
+    let title = title.trim().to_lowercase();
+    let extensions =
+        [".dvi", ".tex", ".doc", ".docx", ".hwp", ".hwpx", ".pdf", ".ps", ".fm", ".indd"];
+    extensions.iter().any(|extension| title.ends_with(extension))
+        || title.starts_with("microsoft word - ")
+        || ["untitled", "title", "제목 없음", "無題"].contains(&title.as_str())
 }
 
 fn lines_of_pages(

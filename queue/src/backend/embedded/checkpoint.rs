@@ -46,6 +46,15 @@ impl Pace {
     };
 }
 
+/// What a checkpoint of the process before, which had no end, left in the tables.
+#[derive(Debug, Clone)]
+pub(super) struct Leftovers {
+    /// The serials of rows of jobs that had not ended at the checkpoint that counts.
+    pub(super) ended: Vec<u64>,
+    /// The last serial at the checkpoint that counts; inputs of later ones are left over.
+    pub(super) last_serial: u64,
+}
+
 /// How much of the journal is deleted between two looks at the time.
 const TRIMMED_BYTES: u64 = 64 * 1024;
 
@@ -59,6 +68,7 @@ pub(super) struct Checkpoint {
     snapshot_bytes: u64,
     /// The journal row of the last checkpoint.
     number: u64,
+    leftovers: Option<Leftovers>,
     not_before: Option<Instant>,
 }
 
@@ -71,9 +81,21 @@ enum Phase {
 
 impl Checkpoint {
     /// Goes on after the checkpoint at the journal row `number`.
-    pub(super) fn after(number: u64, journal_bytes: u64, snapshot_bytes: u64, pace: Pace) -> Self {
-        let (phase, not_before) = (Phase::Idle, None);
-        Self { pace, phase, journal_bytes, snapshot_bytes, number, not_before }
+    pub(super) fn after(number: u64, leftovers: Leftovers, pace: Pace) -> Self {
+        Self {
+            pace,
+            phase: Phase::Idle,
+            journal_bytes: 0,
+            snapshot_bytes: 0,
+            number,
+            leftovers: Some(leftovers),
+            not_before: None,
+        }
+    }
+
+    /// Takes note of the size of the snapshot that was read.
+    pub(super) fn set_snapshot_bytes(&mut self, bytes: u64) {
+        self.snapshot_bytes = bytes;
     }
 
     /// Counts a journal row.
@@ -114,6 +136,7 @@ impl Checkpoint {
         self.phase = Phase::Writing(Writing {
             number,
             previous: Some(self.number),
+            leftovers: self.leftovers.clone(),
             head,
             records: records.into_iter(),
             graves,
@@ -132,12 +155,20 @@ impl Checkpoint {
         transaction: &Connection,
         machine: &Mutex<Machine>,
     ) -> rusqlite::Result<()> {
+        if self.rests() {
+            return Ok(());
+        }
         let until = Instant::now() + self.pace.step;
         match &mut self.phase {
             Phase::Idle => Ok(()),
             Phase::Writing(writing) => writing.step(transaction, machine, until),
             Phase::Cleaning(cleaning) => cleaning.step(transaction, until),
         }
+    }
+
+    /// Tells whether a transaction that is open has a step in it.
+    pub(super) fn is_under_way(&self) -> bool {
+        !matches!(self.phase, Phase::Idle) && !self.rests()
     }
 
     /// Tells whether the last step failed a moment ago.
@@ -151,6 +182,10 @@ impl Checkpoint {
         match &mut self.phase {
             Phase::Idle => {}
             Phase::Writing(writing) => {
+                if writing.previous.is_none() {
+                    // From now on the rows in the tables are this process's own.
+                    self.leftovers = None;
+                }
                 let written = std::mem::take(&mut writing.written);
                 let complete = writing.complete;
                 let mut state = locked(machine);

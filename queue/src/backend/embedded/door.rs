@@ -24,6 +24,9 @@ const REQUESTS_MAX: usize = 4096;
 /// How long a call may take; a disk that is slower than that is as good as away.
 const DEADLINE: Duration = Duration::from_secs(5);
 
+/// How long the last checkpoint may take; without it the next opening takes longer.
+const CLOSING: Duration = Duration::from_secs(15);
+
 /// The longest rest of the thread.
 const REST_MAX: Duration = Duration::from_secs(60);
 
@@ -88,13 +91,26 @@ impl Door {
 
     /// Writes out what is buffered and closes the files.
     pub(super) async fn close(&self) {
+        if matches!(self.way, Way::Thread(_)) {
+            // Before the writer, which then takes the write-ahead log into the file.
+            self.reader.close();
+        }
         // Whatever goes wrong here goes wrong for the next opening too, and is told there.
-        let _ = self.ask("close", Request::Close).await;
+        let _ = self.ask_within(CLOSING, "close", Request::Close).await;
         self.reader.close();
     }
 
     async fn ask<T>(
         &self,
+        name: &'static str,
+        request: impl FnOnce(oneshot::Sender<Result<T>>) -> Request,
+    ) -> Result<T> {
+        self.ask_within(DEADLINE, name, request).await
+    }
+
+    async fn ask_within<T>(
+        &self,
+        deadline: Duration,
         name: &'static str,
         request: impl FnOnce(oneshot::Sender<Result<T>>) -> Request,
     ) -> Result<T> {
@@ -110,8 +126,8 @@ impl Door {
                     thread.send(request).await.map_err(|()| closed(name))?;
                     answer.await.map_err(|_| closed(name))?
                 };
-                let cause = || format!("no answer within {} s", DEADLINE.as_secs());
-                tokio::time::timeout(DEADLINE, asked).await.unwrap_or_else(|_| {
+                let cause = || format!("no answer within {} s", deadline.as_secs());
+                tokio::time::timeout(deadline, asked).await.unwrap_or_else(|_| {
                     Err(QueueError::Unavailable { operation: name, cause: cause() })
                 })
             }

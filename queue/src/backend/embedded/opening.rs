@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use crate::error::{QueueError, Result};
 
-use super::checkpoint::{Checkpoint, Pace};
+use super::checkpoint::{Checkpoint, Leftovers, Pace};
 use super::encoding::{Decode as _, Input};
 use super::machine::Machine;
 use super::operation::Stamped;
@@ -25,23 +25,26 @@ pub(super) struct Opened {
 }
 
 /// Reads the state from the tables.
-pub(super) fn load(connection: &mut Connection, pace: Pace) -> Result<Opened> {
+///
+/// Writes nothing, so that a store on a full disk can be opened.
+pub(super) fn load(connection: &Connection, pace: Pace) -> Result<Opened> {
     let error = |error: rusqlite::Error| store_error("open", &error);
     let base: Option<i64> = tables::meta(connection, "checkpoint").map_err(error)?;
     let base = base.unwrap_or_default().cast_unsigned();
     let (mut machine, snapshot_bytes) = load_checkpoint(connection, base)?;
-    let garbage = load_ended(connection, &mut machine, base).map_err(error)?;
-    delete_garbage(connection, &machine, &garbage).map_err(error)?;
-    let (mut number, mut journal_bytes) = (base, 0);
+    let ended = load_ended(connection, &mut machine, base).map_err(error)?;
+    let leftovers = Leftovers { ended, last_serial: machine.last_serial() };
+    let mut checkpoint = Checkpoint::after(base, leftovers, pace);
+    checkpoint.set_snapshot_bytes(snapshot_bytes);
+    let mut number = base;
     tables::read_journal(connection, base, |row, operations| {
         number += 1;
         if row != number {
             return Err(QueueError::Corrupt(format!("the journal lacks row {number}")));
         }
-        journal_bytes += operations.len() as u64;
+        checkpoint.grew(operations.len());
         replay(&mut machine, row, operations)
     })?;
-    let checkpoint = Checkpoint::after(base, journal_bytes, snapshot_bytes, pace);
     Ok(Opened { machine, checkpoint, number })
 }
 
@@ -95,17 +98,4 @@ fn load_ended(
         }
     })?;
     Ok(garbage)
-}
-
-fn delete_garbage(
-    connection: &mut Connection,
-    machine: &Machine,
-    garbage: &[u64],
-) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
-    for serial in garbage {
-        tables::delete_finished(&transaction, *serial)?;
-    }
-    tables::delete_payloads_after(&transaction, machine.last_serial())?;
-    transaction.commit()
 }

@@ -76,6 +76,11 @@ impl Slots {
         (0_u32..).zip(&self.jobs).filter_map(|(slot, job)| Some((Slot(slot), job.as_ref()?)))
     }
 
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.jobs.capacity()
+    }
+
     /// Gives the room of a backlog that is gone back.
     pub(super) fn trim_memory(&mut self) {
         let last = self.jobs.iter().rposition(Option::is_some);

@@ -341,14 +341,19 @@ pub(super) fn delete_finished(connection: &Connection, serial: u64) -> rusqlite:
     Ok(())
 }
 
-/// Deletes inputs that an unfinished checkpoint left behind.
-pub(super) fn delete_payloads_after(
+/// Deletes up to `rows` inputs of jobs after a serial; tells whether any went.
+pub(super) fn trim_payloads(
     connection: &Connection,
     last_serial: u64,
-) -> rusqlite::Result<()> {
+    rows: usize,
+) -> rusqlite::Result<bool> {
     connection
-        .execute("DELETE FROM payload WHERE serial > ?1", [last_serial.cast_signed()])
-        .map(drop)
+        .prepare_cached(
+            "DELETE FROM payload WHERE serial IN
+             (SELECT serial FROM payload WHERE serial > ?1 LIMIT ?2)",
+        )?
+        .execute(params![last_serial.cast_signed(), i64::try_from(rows).unwrap_or(i64::MAX)])
+        .map(|deleted| deleted > 0)
 }
 
 fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {

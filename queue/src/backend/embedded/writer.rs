@@ -138,7 +138,13 @@ impl Writer {
 
     fn commit(&mut self, mut group: Group) {
         let started = Instant::now();
-        if let Err(error) = self.write(&mut group) {
+        let mut written = self.write(&mut group);
+        if written.is_err() && self.checkpoint.is_under_way() {
+            self.checkpoint.rolled_back(&self.shared.machine);
+            // There may be room for the group alone.
+            written = self.write(&mut group);
+        }
+        if let Err(error) = written {
             self.shared.counters.refused.fetch_add(1, Ordering::Relaxed);
             self.checkpoint.rolled_back(&self.shared.machine);
             tracing::warn!(%error, "the queue's file refused a commit");
@@ -250,7 +256,9 @@ impl Writer {
             self.checkpoint.begin(&self.shared.machine, self.number);
             self.commit(Group::default());
         }
+        // Before the answer: whoever got it may open the files again.
         locked(&self.connection).take();
+        self.lock_file = None;
     }
 }
 

@@ -16,7 +16,7 @@ use crate::event::{Event, Position};
 const EVENTS_MAX: usize = 100_000;
 /// The longest block of one read on the server. A connection that died in silence is noticed one
 /// second later.
-const BLOCK_MAX: Duration = Duration::from_secs(8);
+const BLOCK_MAX: Duration = Duration::from_secs(9);
 
 /// Returns events after a position, waiting up to `block` for the first.
 pub(super) async fn events(

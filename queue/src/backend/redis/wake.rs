@@ -23,7 +23,7 @@ use super::wire;
 use crate::error::Result;
 
 /// The longest block on the server. A connection that died in silence is noticed one second later.
-const BLOCK_MAX: Duration = Duration::from_secs(8);
+const BLOCK_MAX: Duration = Duration::from_secs(9);
 /// The shortest block on the server.
 const BLOCK_MIN: Duration = Duration::from_millis(2);
 /// No delayed job is known.

@@ -32,6 +32,8 @@ const WHOLE: &[&str] = &[
     "history",
     "imprint",
     "index",
+    "indexes",
+    "indices",
     "legal notice",
     "legal notices",
     "legalnotice",

@@ -29,10 +29,15 @@ impl Heading {
 
 /// Returns the headings of a material in reading order.
 ///
-/// Their ranges are made to agree with each other whatever the outline says: no heading begins
-/// before the one above it in the list, and each ends where the next of its depth or higher begins.
+/// A document without headings has an outline of even parts, which the document knows nothing of:
+/// its list is empty. Otherwise the ranges are made to agree with each
+/// other whatever the outline says: no heading begins before the one above it in the list, and each
+/// ends where the next of its depth or higher begins.
 pub(super) fn headings(bundle: &Bundle) -> Vec<Heading> {
     let mut list = Vec::new();
+    if bundle.outline.iter().all(is_made_up) {
+        return list;
+    }
     for root in &bundle.outline {
         flatten(root, 0, None, &mut list);
     }
@@ -44,6 +49,18 @@ pub(super) fn headings(bundle: &Bundle) -> Vec<Heading> {
     }
     set_ends(&mut list, last);
     list
+}
+
+/// Tells whether a node was made for a document without headings: `Part 2: disks, files`,
+/// `Pages 3-9`, `2부: 디스크`, `3-9쪽`.
+fn is_made_up(node: &OutlineNode) -> bool {
+    let is_number = |text: &str| {
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || c == '-' || c == '–')
+    };
+    let head = node.title.split(':').next().unwrap_or_default();
+    let english = ["Part ", "Page ", "Pages "].iter().find_map(|word| head.strip_prefix(word));
+    let korean = ["부", "쪽"].iter().find_map(|word| head.strip_suffix(word));
+    node.children.is_empty() && english.or(korean).is_some_and(is_number)
 }
 
 fn flatten(node: &OutlineNode, depth: usize, parent: Option<usize>, list: &mut Vec<Heading>) {
@@ -110,6 +127,14 @@ mod tests {
                 ("Two", 0, 6, 9, None),
             ]
         );
+    }
+
+    #[test]
+    fn even_parts_of_a_document_without_headings_are_no_headings() {
+        let chunks = (0..4).map(|index| chunk(index, "text")).collect();
+        let outline =
+            vec![node("Part 1: disks", 1, 0, 1, vec![]), node("Part 2: files", 1, 2, 3, vec![])];
+        assert_eq!(headings(&bundle(chunks, outline)), []);
     }
 
     #[test]

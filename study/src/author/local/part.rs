@@ -38,10 +38,10 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// Returns the part of it that lies in a range, under a heading; the minutes stay those of the
-    /// whole.
-    pub(super) fn within(&self, range: ChunkRange, heading: Option<usize>) -> Self {
-        Self { range, heading, ..self.clone() }
+    /// Returns what is left of it: a range under a heading, which decides alone whether it only
+    /// speaks of the document; the minutes stay those of the whole.
+    pub(super) fn within(&self, range: ChunkRange, heading: Option<usize>, about: bool) -> Self {
+        Self { range, heading, boilerplate: about, ..self.clone() }
     }
 }
 

@@ -4,12 +4,11 @@ use super::boilerplate::is_boilerplate;
 use super::heading::{Heading, headings};
 use super::interest::{Echo, Interest};
 use super::part::{Cutter, Part};
-use super::{effort, named_part, session, wording};
+use super::{effort, named_part, overview, session, wording};
 use crate::author::{Brief, BriefMaterial, ModuleAnswer, Omission, StructureAnswer, validation};
 use crate::language::Language;
 use crate::outline::ChunkRange;
 use crate::requirements::Wishes;
-use crate::summary::summarize;
 
 /// Material of so many sessions is large: parts of it that have nothing to do with the goal become
 /// optional.
@@ -61,8 +60,7 @@ pub(super) fn structure(brief: &Brief) -> StructureAnswer {
         modules.extend(sketch.modules);
         omitted.extend(sketch.omitted);
     }
-    let title = title(brief);
-    let summary = summary(brief, &modules);
+    let (title, summary) = (overview::title(brief), overview::summary(brief, &modules));
     StructureAnswer { title, summary, modules, omitted, unmet }
 }
 
@@ -167,11 +165,11 @@ fn kept(sketch: &Sketch<'_>, part: &Part) -> Vec<Part> {
     let mut keep = |start: u32, end: u32| {
         let title = part.heading.map(|heading| &sketch.headings[heading]);
         let begins = |heading: &Heading| (start..=end).contains(&heading.start);
-        let heading = match title.is_some_and(|title| !sketch.is_omitted(title.start)) {
-            true => part.heading,
-            false => sketch.headings.iter().position(begins).or(part.heading),
-        };
-        kept.push(part.within(ChunkRange { start, end }, heading));
+        let is_kept = title.is_some_and(|title| !sketch.is_omitted(title.start));
+        let first = sketch.headings.iter().position(begins).filter(|_| !is_kept);
+        let about = first.map(|first| is_boilerplate(&sketch.headings[first].title));
+        let about = about.unwrap_or(part.boilerplate);
+        kept.push(part.within(ChunkRange { start, end }, first.or(part.heading), about));
     };
     for omission in &sketch.omitted {
         let ChunkRange { start: from, end: to } = omission.chunk_range;
@@ -201,7 +199,7 @@ fn answers(sketch: &Sketch<'_>, part: &Part, minutes: &[f32]) -> Vec<ModuleAnswe
     };
     let title = match part.heading {
         Some(heading) => sketch.headings[heading].title.as_str(),
-        None => sketch.material.title.as_str(),
+        None => wording::without_extension(&sketch.material.title),
     };
     let title = match wording::plain(title, validation::TITLE_MAX) {
         empty if empty.is_empty() => wording::untitled(sketch.material.bundle.language).to_owned(),
@@ -213,7 +211,12 @@ fn answers(sketch: &Sketch<'_>, part: &Part, minutes: &[f32]) -> Vec<ModuleAnswe
         .enumerate()
         .map(|(piece, chunk_range)| ModuleAnswer {
             title: if of == 1 { title.clone() } else { wording::numbered(&title, piece + 1, of) },
-            description: description(sketch, part, chunk_range),
+            description: overview::description(
+                &sketch.material.bundle,
+                &sketch.headings,
+                part,
+                chunk_range,
+            ),
             material_index: sketch.index,
             chunk_range,
             session_count: 1,
@@ -238,42 +241,6 @@ fn pieces(range: ChunkRange, minutes: &[f32]) -> Vec<ChunkRange> {
     }
     ranges.push(ChunkRange { start, end: range.end });
     ranges
-}
-
-/// Says what a module holds: its sub-headings, or a sentence of it when it has none.
-fn description(sketch: &Sketch<'_>, part: &Part, range: ChunkRange) -> String {
-    let bundle = &sketch.material.bundle;
-    if part.boilerplate {
-        return wording::about_document(bundle.language).to_owned();
-    }
-    let inside: Vec<&Heading> = sketch
-        .headings
-        .iter()
-        .filter(|heading| (range.start..=range.end).contains(&heading.start))
-        .collect();
-    // A part made of several chapters holds those chapters; a chapter holds its sections.
-    let own = part.heading.map(|own| &sketch.headings[own]);
-    let beside = inside.iter().any(|heading| own.is_some_and(|own| is_beside(own, heading)));
-    let listed = |heading: &&&Heading| beside || Some(**heading) != own;
-    let highest = inside.iter().filter(listed).map(|heading| heading.depth).min();
-    let mut topics: Vec<String> = Vec::new();
-    for heading in inside.iter().filter(listed).filter(|heading| Some(heading.depth) == highest) {
-        let topic = wording::plain(wording::without_number(&heading.title), 80);
-        if !topic.is_empty() && !topics.contains(&topic) && !is_boilerplate(&heading.title) {
-            topics.push(topic);
-        }
-    }
-    let own = own.map(|own| wording::plain(wording::without_number(&own.title), 80));
-    if topics.iter().all(|topic| Some(topic) == own.as_ref()) {
-        let chunks = &bundle.chunks[range.start as usize..=range.end as usize];
-        return wording::plain(&summarize(chunks), validation::DESCRIPTION_MAX);
-    }
-    wording::covers(bundle.language, &topics, validation::DESCRIPTION_MAX)
-}
-
-/// Tells whether a heading stands beside another one or above it, not below.
-fn is_beside(own: &Heading, other: &Heading) -> bool {
-    own != other && other.depth <= own.depth && !other.holds(own.start)
 }
 
 /// Marks the modules that the goal asks for: those that speak of it clearly more than the others
@@ -308,47 +275,6 @@ fn is_unrelated(sketch: &Sketch<'_>, interest: &Interest, module: &ModuleAnswer)
     let all = sketch.echo.relevance(0..=sketch.material.bundle.chunks.len() - 1);
     let own = sketch.echo.relevance(start as usize..=end as usize);
     !module.stressed && !named && own < all * 0.1
-}
-
-/// Names the goal and what it is reached with.
-fn title(brief: &Brief) -> String {
-    let goal = wording::plain(&wording::wanted(&brief.goal), validation::TITLE_MAX);
-    let material = match brief.materials.as_slice() {
-        [only] => wording::plain(wording::without_extension(&only.title), 60),
-        _ => String::new(),
-    };
-    let both = format!("{goal}: {material}");
-    let named = goal.to_lowercase().contains(&material.to_lowercase());
-    if goal.is_empty() {
-        let first = brief.materials.first().map_or("", |material| material.title.as_str());
-        let first = wording::plain(first, validation::TITLE_MAX);
-        let untitled = wording::untitled(brief.language).to_owned();
-        return if first.is_empty() { untitled } else { first };
-    }
-    if named || both.chars().count() > validation::TITLE_MAX { goal } else { both }
-}
-
-/// Says how large the plan is, from what it is made and what it stresses.
-fn summary(brief: &Brief, modules: &[ModuleAnswer]) -> String {
-    let materials: Vec<String> = brief
-        .materials
-        .iter()
-        .map(|m| wording::plain(wording::without_extension(&m.title), 60))
-        .collect();
-    let sessions = modules.iter().map(|module| module.session_count).sum();
-    let stressed: Vec<String> = modules
-        .iter()
-        .filter(|module| module.stressed)
-        .map(|module| wording::plain(wording::without_number(&module.title), 50))
-        .take(3)
-        .collect();
-    let size = wording::Size {
-        modules: modules.len(),
-        sessions,
-        optional: modules.iter().filter(|module| module.optional).count(),
-    };
-    let text = wording::summary(brief.language, &materials, &size, &stressed);
-    wording::shorten(&text, validation::SUMMARY_MAX)
 }
 
 /// The language that a module's words are in.

@@ -1,3 +1,5 @@
+//! Which answers are refused.
+
 use super::{validate_sessions, validate_structure};
 use crate::author::testing::{brief, module, session, structure};
 use crate::author::{Brief, Omission, StructureAnswer};

@@ -3,6 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 
 use super::super::conventions;
+use super::super::words::Words;
 use super::PageLines;
 use super::bookmarks::Bookmark;
 use super::lines::Line;
@@ -36,7 +37,7 @@ pub(super) struct Headings {
 }
 
 /// Finds the headings.
-pub(super) fn find(pages: &[PageLines], bookmarks: &[Bookmark]) -> Headings {
+pub(super) fn find(pages: &[PageLines], bookmarks: &[Bookmark], words: &Words) -> Headings {
     let pointed: std::collections::HashSet<u32> =
         bookmarks.iter().map(|bookmark| bookmark.page).collect();
     // Bookmarks that all point to one page, or a single one, are no outline of the document.
@@ -44,7 +45,7 @@ pub(super) fn find(pages: &[PageLines], bookmarks: &[Bookmark]) -> Headings {
     if is_outline {
         return Headings { all: by_bookmarks(pages, bookmarks), title: None };
     }
-    sizes::find(pages)
+    sizes::find(pages, words)
 }
 
 fn by_bookmarks(pages: &[PageLines], bookmarks: &[Bookmark]) -> Vec<Heading> {

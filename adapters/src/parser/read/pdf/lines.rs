@@ -88,7 +88,7 @@ impl Piece {
         let larger = self.size.max(glyph.size);
         let is_same_size = self.size.min(glyph.size) > larger * 0.85;
         // Indices and footnote marks stand off the baseline.
-        let drift = if is_same_size { 0.25 } else { 0.55 };
+        let drift = if is_same_size { 0.35 } else { 0.55 };
         glyph.turn == self.turn()
             && (glyph.y - self.y).abs() <= drift * larger
             && glyph.x >= self.end - 0.6 * larger
@@ -193,7 +193,7 @@ impl Piece {
         (text.trim().to_owned(), first_word)
     }
 
-    /// Returns the gap between most characters: not zero where words are spaced out.
+    /// Returns the gap between characters of a word: not zero where words are spaced out.
     fn usual_gap(&self) -> f32 {
         let shown: Vec<&Glyph> =
             self.glyphs.iter().filter(|glyph| !glyph.character.is_whitespace()).collect();
@@ -203,9 +203,10 @@ impl Piece {
         }
         let mut gaps: Vec<f32> =
             shown.windows(2).map(|pair| pair[1].x - pair[0].x - pair[0].width).collect();
-        let middle = gaps.len() / 2;
-        let (_, median, _) = gaps.select_nth_unstable_by(middle, f32::total_cmp);
-        median.max(0.0)
+        // Of a line of short words half of the gaps may be spaces, but not three quarters.
+        let quarter = gaps.len() / 4;
+        let (_, gap, _) = gaps.select_nth_unstable_by(quarter, f32::total_cmp);
+        gap.max(0.0)
     }
 }
 

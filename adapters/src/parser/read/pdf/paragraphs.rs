@@ -16,10 +16,10 @@ const BULLETS: [char; 14] = ['•', '◦', '▪', '▫', '■', '□', '●', '�
 pub(super) fn write(
     pages: &[PageLines],
     headings: &Headings,
+    words: &Words,
     draft: &mut Draft,
 ) -> Result<(), ReadError> {
-    let lines = pages.iter().flat_map(|page| &page.lines).map(|line| &*line.text);
-    let mut writer = Writer { draft, words: Words::count(lines), open: None };
+    let mut writer = Writer { draft, words, open: None };
     let mut headings = headings.all.iter().peekable();
     for (index, page) in pages.iter().enumerate() {
         let margin = Margin::of(&page.lines);
@@ -81,7 +81,7 @@ struct Open {
 
 struct Writer<'a> {
     draft: &'a mut Draft,
-    words: Words,
+    words: &'a Words,
     open: Option<Open>,
 }
 
@@ -99,7 +99,7 @@ impl Writer<'_> {
             self.close()?;
             self.open = Some(Open::begin(page, line));
         } else if let Some(open) = &mut self.open {
-            open.add(page, line, &self.words);
+            open.add(page, line, self.words);
         }
         Ok(())
     }

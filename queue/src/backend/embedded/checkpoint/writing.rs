@@ -15,13 +15,14 @@ use super::super::operation::QueueNumber;
 use super::super::shared::locked;
 use super::super::slots::NewPayload;
 use super::super::tables::{self, FinishedRow};
-use super::Pace;
+use super::{Leftovers, Pace};
 
 #[derive(Debug)]
 pub(super) struct Writing {
     pub(super) number: u64,
-    /// The checkpoint that counts until then; parts of snapshots of any other are garbage.
+    /// The checkpoint that counts until then, as long as garbage of others may be there.
     pub(super) previous: Option<u64>,
+    pub(super) leftovers: Option<Leftovers>,
     pub(super) head: Vec<u8>,
     pub(super) records: std::vec::IntoIter<(QueueNumber, Arc<Record>)>,
     pub(super) graves: Vec<Graves>,
@@ -62,6 +63,14 @@ impl Writing {
     /// Deletes what a checkpoint that failed left behind, lest it be taken for a part of this.
     fn delete_garbage(&mut self, transaction: &Connection) -> rusqlite::Result<bool> {
         let Some(previous) = self.previous else { return Ok(false) };
+        if let Some(leftovers) = &mut self.leftovers {
+            if let Some(serial) = leftovers.ended.pop() {
+                return tables::delete_finished(transaction, serial).map(|()| true);
+            }
+            if tables::trim_payloads(transaction, leftovers.last_serial, self.pace.rows)? {
+                return Ok(true);
+            }
+        }
         let some = tables::trim_snapshots(transaction, previous, 4)?;
         if !some {
             self.previous = None;

@@ -4,7 +4,7 @@ use std::os::unix::fs::FileExt as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use crate::backend::{Consume as _, Produce as _, Store as _};
+use crate::backend::{Backend, Consume as _, Produce as _, Store as _};
 use crate::error::QueueError;
 use crate::job::{JobId, JobState};
 use crate::outcome::STALLED_REASON;
@@ -160,7 +160,7 @@ async fn a_store_in_memory_needs_no_thread() {
 fn small_disk() -> Option<SmallDisk> {
     let folder = tempfile::tempdir().unwrap();
     let mount = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=12m", "tmpfs"])
+        .args(["-t", "tmpfs", "-o", "size=24m", "tmpfs"])
         .arg(folder.path())
         .stderr(Stdio::null())
         .status();
@@ -179,31 +179,49 @@ impl Drop for SmallDisk {
     }
 }
 
+/// Adds jobs until the disk is full; returns how many.
+async fn fill(queue: &dyn Backend) -> u64 {
+    let mut added = 0;
+    loop {
+        match queue.add(vec![job(&"x".repeat(2000)); 50]).await {
+            Ok(_) => added += 50,
+            Err(QueueError::Refused { .. }) => return added,
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_store_on_a_full_disk_goes_on_when_there_is_room() {
     let Some(disk) = small_disk() else { return };
-    let folder = disk.0.path().join("data");
-    std::fs::create_dir(&folder).unwrap();
-    let other = disk.0.path().join("other");
-    std::fs::write(&other, vec![1; 4 * 1024 * 1024]).unwrap();
+    let (folder, other) = (disk.0.path().join("data"), disk.0.path().join("other"));
+    std::fs::write(&other, vec![1; 14 * 1024 * 1024]).unwrap();
     let store = EmbeddedStore::open(&folder, TestClock::new()).unwrap();
     let queue = store.queue("q").await.unwrap();
 
-    let mut kept = 0;
-    let refused = loop {
-        match queue.add(vec![job(&"x".repeat(2000)); 50]).await {
-            Ok(_) => kept += 50,
-            Err(error) => break error,
-        }
-    };
+    let added = fill(&*queue).await;
 
-    assert!(matches!(refused, QueueError::Refused { .. }), "{refused}");
-    assert_eq!(queue.counts().await.unwrap()["waiting"], kept, "what is refused is not there");
-    queue.is_paused().await.unwrap();
+    assert_eq!(queue.counts().await.unwrap()["waiting"], added, "what is refused is not there");
     std::fs::remove_file(&other).unwrap();
     queue.add(vec![job("a")]).await.unwrap();
     store.close().await;
     let store = EmbeddedStore::open(&folder, TestClock::new()).unwrap();
     let queue = store.queue("q").await.unwrap();
-    assert_eq!(queue.counts().await.unwrap()["waiting"], kept + 1);
+    assert_eq!(queue.counts().await.unwrap()["waiting"], added + 1);
+}
+
+#[tokio::test]
+async fn a_store_can_be_opened_on_a_full_disk() {
+    let Some(disk) = small_disk() else { return };
+    let (folder, other) = (disk.0.path().join("data"), disk.0.path().join("other"));
+    std::fs::write(&other, vec![1; 14 * 1024 * 1024]).unwrap();
+    let store = EmbeddedStore::open(&folder, TestClock::new()).unwrap();
+    let queue = store.queue("q").await.unwrap();
+    let added = fill(&*queue).await;
+    drop((queue, store));
+
+    let store = EmbeddedStore::open(&folder, TestClock::new()).unwrap();
+
+    let queue = store.queue("q").await.unwrap();
+    assert_eq!(queue.counts().await.unwrap()["waiting"], added);
 }

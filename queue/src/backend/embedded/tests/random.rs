@@ -228,13 +228,13 @@ fn play(seed: u64, pace: Pace, steps: usize, disk_fills: bool) -> Played {
 
 #[test]
 fn a_crash_at_any_moment_leaves_what_was_acknowledged() {
-    let games: Vec<_> = (0..20).map(|_| play(rand::random(), RESTLESS, 300, false)).collect();
+    let games: Vec<_> = (0..8).map(|_| play(rand::random(), RESTLESS, 300, false)).collect();
     assert!(games.iter().map(|game| game.checkpoints).sum::<u64>() > 20);
 }
 
 #[test]
 fn a_full_disk_refuses_what_it_cannot_take_and_loses_nothing() {
-    let games: Vec<_> = (0..20).map(|_| play(rand::random(), RESTLESS, 300, true)).collect();
+    let games: Vec<_> = (0..8).map(|_| play(rand::random(), RESTLESS, 300, true)).collect();
     assert!(games.iter().map(|game| game.checkpoints).sum::<u64>() > 2);
     assert!(games.iter().map(|game| game.refused).sum::<u32>() > 2);
 }

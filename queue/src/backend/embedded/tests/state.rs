@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
-use crate::backend::Inspect as _;
+use crate::backend::{Consume as _, Inspect as _, Produce as _};
 use crate::job::{JobId, JobSnapshot, JobState};
+use crate::outcome::Verdict;
 
 use super::super::encoding::Encode as _;
 use super::super::machine::Machine;
 use super::super::queue_state::{QueueState, Standing};
-use super::{World, locked};
+use super::{RESTLESS, World, claim, job, locked, settlement};
 
 /// Checks that each id is in exactly one state and that nothing refers to nothing.
 pub(super) fn check(machine: &Machine) {
@@ -90,4 +91,29 @@ pub(super) async fn visible(world: &World) -> Vec<(JobSnapshot, Vec<String>)> {
         visible.push((found, world.queue.logs(id, 0, 100).await.unwrap().0));
     }
     visible
+}
+
+#[tokio::test]
+async fn a_backlog_that_is_gone_gives_its_room_back() {
+    let world = World::new(RESTLESS).await;
+    let room = |world: &World| world.queue.look(|queue| queue.live.capacity()).unwrap();
+    for _ in 0..20 {
+        world.queue.add(vec![job("x"); 200]).await.unwrap();
+    }
+    let most = room(&world);
+    for _ in 0..20 {
+        let claimed = world.queue.claim(&claim(200)).await.unwrap().jobs;
+        let done = || Verdict::Fail { reason: "over".to_owned(), stack_trace: Vec::new() };
+        let settlements = claimed.iter().map(|job| settlement(job, done())).collect();
+        world.queue.settle(settlements, None).await.unwrap();
+    }
+    world.queue.add(vec![job("x"); 5]).await.unwrap();
+
+    let before = world.store.counters().checkpoints;
+    while world.store.counters().checkpoints < before + 3 {
+        world.queue.resume().await.unwrap();
+    }
+
+    assert!(most >= 4000 && room(&world) < 100, "{most}, then {}", room(&world));
+    assert_eq!(world.queue.claim(&claim(9)).await.unwrap().jobs.len(), 5);
 }

@@ -1,3 +1,5 @@
+//! What the local author makes of a document's structure.
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -139,6 +141,21 @@ fn front_matter_is_optional_and_not_left_out() {
 }
 
 #[test]
+fn a_text_without_headings_is_named_after_its_material_and_its_words() {
+    let chunks: Vec<Chunk> =
+        (0..60).map(|index| ten_minutes(index, "Hard disks hold partitions and files")).collect();
+    let outline = (0..6)
+        .map(|part| node(&format!("Part {}: x", part + 1), 1, part * 10, part * 10 + 9, vec![]));
+    let materials = vec![material("Notes.txt", chunks, outline.collect())];
+    let brief = brief_of("Learn it", None, materials);
+    let answer = structure(&brief);
+    assert_eq!(titles(&answer), ["Notes (1/3)", "Notes (2/3)", "Notes (3/3)"]);
+    let first = &sessions(&brief, &answer.modules[0])[0];
+    assert!(first.title.contains("disk"), "{}", first.title);
+    assert_valid(&brief, &answer);
+}
+
+#[test]
 fn hostile_headings_become_plain_titles() {
     let chunks = vec![ten_minutes(0, "text")];
     let outline = vec![node("<script>x</script> https://evil.example\u{202E}", 1, 0, 0, vec![])];
@@ -155,7 +172,7 @@ fn a_korean_document_gets_korean_words() {
     let brief = brief_of("데비안을 설치하고 싶어요", None, materials);
     let answer = structure(&brief);
     assert_eq!(titles(&answer), ["1장 준비", "2장 설치"]);
-    assert_eq!(answer.title, "데비안을 설치하기: 설치 안내서");
+    assert_eq!(answer.title, "데비안 설치하기: 설치 안내서");
     let first = &sessions(&brief, &answer.modules[0])[0];
     assert!(first.objective.contains("설명할 수 있다"), "{}", first.objective);
     assert_valid(&brief, &answer);

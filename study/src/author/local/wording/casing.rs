@@ -12,17 +12,20 @@ impl Casing {
     pub(in crate::author::local) fn of(texts: &[&str]) -> Self {
         let mut counts: HashMap<String, (u32, u32)> = HashMap::new();
         for text in texts {
-            let mut begins = true;
+            let (mut begins, mut in_brackets) = (true, false);
             for word in text.split_whitespace() {
+                in_brackets |= word.starts_with('[');
                 let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
                 let is_word = !bare.is_empty() && bare.bytes().all(|b| b.is_ascii_alphabetic());
                 if is_word {
                     let small = bare.bytes().all(|b| b.is_ascii_lowercase());
                     let (smalls, capitals) = counts.entry(bare.to_ascii_lowercase()).or_default();
                     *smalls += u32::from(small);
-                    // A capital at the beginning of a sentence tells nothing.
-                    *capitals += u32::from(!small && !begins);
+                    // A capital at the beginning of a sentence tells nothing, nor does one in the
+                    // title of a cross-reference: `[Job Control Basics]`.
+                    *capitals += u32::from(!small && !begins && !in_brackets);
                 }
+                in_brackets &= !word.contains(']');
                 begins = word.ends_with(['.', '?', '!', ':']);
             }
         }
@@ -62,7 +65,7 @@ impl Casing {
     }
 
     /// Tells whether the text writes a word with a capital.
-    fn is_name(&self, word: &str) -> bool {
+    pub(super) fn is_name(&self, word: &str) -> bool {
         let is_name = |(smalls, capitals): &(u32, u32)| *capitals > smalls * NAME_RATIO;
         !is_small(word) && self.0.get(&bare(word)).is_some_and(is_name)
     }
@@ -102,7 +105,7 @@ mod tests {
     #[test]
     fn headings_are_written_as_the_text_writes_their_words() {
         let casing = Casing::of(&[
-            "The installer of Debian asks. Then the installer works on a mirror of Debian, see Installer.",
+            "The installer of Debian asks. Then the installer works on a mirror of Debian, see [The Installer].",
         ]);
         assert_eq!(casing.inside("How the Installer Works"), "how the installer works");
         assert_eq!(casing.inside("Debian Mirror Setup"), "Debian mirror setup");

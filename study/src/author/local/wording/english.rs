@@ -158,7 +158,7 @@ fn task(topic: &str, casing: &Casing) -> Task {
     }
     let written = casing.inside(topic);
     // The name of an activity is small in a sentence, whether the text has it there or not.
-    let is_activity = verb::base_of(first).is_some();
+    let is_activity = first.len() > 5 && first.ends_with("ing") && !casing.is_name(first);
     Task::Explain(match written.get(..first.len()).filter(|_| is_activity) {
         Some(head) => format!("{}{}", head.to_lowercase(), &written[first.len()..]),
         None => written,

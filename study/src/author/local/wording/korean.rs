@@ -102,10 +102,13 @@ pub(super) fn summary(materials: &[String], size: &Size, stressed: &[String]) ->
     text
 }
 
-/// Turns a wish (`…하고 싶어요`) into what is wished (`…하기`).
+/// Turns a wish (`데비안을 설치하고 싶어요`) into what is wished (`데비안 설치하기`).
 pub(super) fn wanted(goal: &str) -> Option<String> {
     let wish = ["고 싶어요", "고 싶습니다", "고 싶다", "고 싶어", "고 싶음"];
-    wish.iter().find_map(|wish| goal.strip_suffix(wish)).map(|rest| format!("{rest}기"))
+    let rest = wish.iter().find_map(|wish| goal.strip_suffix(wish))?;
+    let (before, verb) = rest.rsplit_once(' ').unwrap_or(("", rest));
+    let object = before.strip_suffix(['을', '를']).unwrap_or(before);
+    Some(format!("{object} {verb}기").trim_start().to_owned())
 }
 
 /// Completes a heading that says nothing alone.

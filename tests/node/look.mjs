@@ -1,0 +1,86 @@
+// Drives the study page through its states and keeps screenshots: look.mjs PUBLIC ADMIN FOLDER FILE…
+import { chromium } from "playwright-core";
+import { createRequire } from "node:module";
+const [publicUrl, adminUrl, folder, ...files] = process.argv.slice(2);
+const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+const report = { requests: [], errors: [], violations: {} };
+async function open(options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 1000 }, bypassCSP: true, ...options });
+  const page = await context.newPage();
+  page.on("request", request => { if (!request.url().startsWith(publicUrl) && !request.url().startsWith(adminUrl) && !request.url().startsWith("data:")) report.requests.push(request.url()); });
+  page.on("console", message => { if (message.type() === "error") report.errors.push(message.text()); });
+  page.on("pageerror", error => report.errors.push(String(error)));
+  return page;
+}
+async function check(page, name) {
+  await page.addScriptTag({ path: axe });
+  const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  const serious = found.violations.filter(v => ["serious", "critical"].includes(v.impact));
+  if (serious.length) report.violations[name] = serious.map(v => `${v.id}: ${v.nodes.map(n => n.target.join(" ")).slice(0, 3).join(", ")}`);
+}
+const page = await open();
+await page.goto(publicUrl);
+await page.screenshot({ path: `${folder}/empty-1440-light.png`, fullPage: true });
+await check(page, "empty");
+await page.setInputFiles("#files", files);
+await page.waitForFunction(n => document.querySelectorAll("#documents .ring.done").length >= n, files.length, { timeout: 60_000 });
+await page.fill('input[name="goal"]', "understand queues in two weeks");
+await page.fill('input[name="specialRequirements"]', "no weekends");
+await page.click("#plan-form .primary");
+await page.waitForSelector("#plans .modules", { timeout: 60_000 });
+await page.screenshot({ path: `${folder}/plan-1440-light.png`, fullPage: true });
+await check(page, "plan");
+await page.reload();
+await page.waitForSelector("#plans .modules");
+await page.click("#plans a.source");
+await page.waitForSelector("#sheet[open] .text");
+await page.screenshot({ path: `${folder}/passage-1440-light.png` });
+await check(page, "passage");
+await page.keyboard.press("Escape");
+await page.click("#plans .check");
+await page.waitForSelector('#plans .check[aria-pressed="true"]');
+for (const [name, options] of Object.entries({
+  "plan-360-light": { viewport: { width: 360, height: 800 } },
+  "plan-768-dark": { viewport: { width: 768, height: 1000 }, colorScheme: "dark" },
+  "plan-1440-dark-ko": { viewport: { width: 1440, height: 1000 }, colorScheme: "dark", locale: "ko-KR" },
+})) {
+  const other = await open(options);
+  await other.goto(publicUrl);
+  await other.waitForSelector("#plans .modules");
+  await other.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
+  await check(other, name);
+  const wide = await other.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+  if (wide) report.errors.push(`${name} scrolls sideways`);
+}
+// A document that cannot be read says why; trying again ends the same; removing it clears the list.
+await page.setInputFiles("#files", { name: "broken.pdf", mimeType: "application/pdf", buffer: Buffer.from("%PDF-1.4\nnothing\n%%EOF") });
+await page.waitForSelector("#documents .ring.fail", { timeout: 60_000 });
+await page.screenshot({ path: `${folder}/failed-1440-light.png` });
+await check(page, "failed");
+const retried = page.waitForResponse(answer => answer.url().endsWith("/retry"));
+await page.click('#documents form[action$="/retry"] button');
+report.retried = (await retried).status() === 204;
+await page.waitForSelector("#documents .ring.fail", { timeout: 60_000 });
+// A job that waits can be cancelled: the queue is paused, the document waits.
+const queue = action => fetch(`${adminUrl}/api/queues/material-processing/${action}`, { method: "POST" });
+await queue("pause");
+await page.setInputFiles("#files", { name: "waits.md", mimeType: "text/markdown", buffer: Buffer.from("# Waits\n\nA text that waits for its turn.") });
+await page.waitForSelector('#documents form[action$="/cancel"] button', { timeout: 60_000 });
+await page.click('#documents form[action$="/cancel"] button');
+await page.waitForFunction(() => document.querySelectorAll("#documents .ring.fail").length === 2, null, { timeout: 20_000 });
+report.cancelled = true;
+await queue("resume");
+const console_ = await open();
+await console_.goto(adminUrl);
+await console_.screenshot({ path: `${folder}/operators-1440-light.png`, fullPage: true });
+await check(console_, "operators");
+const docs = await open();
+await docs.goto(`${publicUrl}/docs`);
+await docs.screenshot({ path: `${folder}/docs-1440-light.png` });
+await check(docs, "docs");
+console.log(JSON.stringify(report, null, 1));
+await browser.close();
