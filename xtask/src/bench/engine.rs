@@ -45,28 +45,34 @@ pub(crate) fn engine(options: &EngineOptions) -> Result<()> {
     std::fs::create_dir_all(&options.dir)
         .with_context(|| format!("cannot create {}", options.dir.display()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let report = runtime.block_on(measure(options))?;
+    let (report, failures) = runtime.block_on(measure(options));
     if options.json {
         println!("{}", report.to_json()?);
     } else {
         print!("{report}");
     }
+    if let Some(first) = failures.into_iter().next() {
+        return Err(first.context("not everything was measured"));
+    }
     Ok(())
 }
 
-async fn measure(options: &EngineOptions) -> Result<Report> {
+/// Measures one thing after the other; what fails is told, and the rest is measured all the same.
+async fn measure(options: &EngineOptions) -> (Report, Vec<anyhow::Error>) {
     let scale = if options.quick { Scale::QUICK } else { Scale::FULL };
     let dir = &options.dir;
     let mut report = Report::default();
-    latency::disk(dir, scale, &mut report)?;
-    embedded::adds(dir, scale, &mut report).await?;
-    embedded::cycle(dir, scale, &mut report).await?;
-    latency::acks(dir, scale, &mut report).await?;
-    latency::wake_ups(dir, scale, &mut report).await?;
+    let mut done = vec![
+        latency::disk(dir, scale, &mut report),
+        embedded::adds(dir, scale, &mut report).await,
+        embedded::cycle(dir, scale, &mut report).await,
+        latency::acks(dir, scale, &mut report).await,
+        latency::wake_ups(dir, scale, &mut report).await,
+    ];
     if !options.embedded_only {
-        peers::redis_cycles(dir, scale, &mut report).await?;
+        done.push(peers::redis_cycles(dir, scale, &mut report).await);
     }
-    Ok(report)
+    (report, done.into_iter().filter_map(Result::err).collect())
 }
 
 /// How much is measured.
