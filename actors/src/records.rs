@@ -132,7 +132,7 @@ impl Records {
                 return None;
             }
             let version = old.map_or(first, |old| first.max(old.version.next()));
-            let record = Arc::new(waiting(run, version));
+            let record = Arc::new(change::waiting(run, version));
             entry.is_ours = false;
             entry.show(Arc::clone(&record));
             Some(record)
@@ -277,25 +277,4 @@ fn next(
     entry.position = entry.position.max(position);
     entry.show(Arc::clone(&record));
     Some(record)
-}
-
-fn waiting(run: &AcceptedRun, version: Position) -> StatusRecord {
-    StatusRecord {
-        job: run.job.clone(),
-        queue: run.queue.to_owned(),
-        name: run.name.to_owned(),
-        owner: run.user.as_str().to_owned(),
-        generation: run.generation,
-        version,
-        state: JobState::Waiting,
-        progress: 0,
-        attempts_made: 0,
-        attempts_max: oxherd_queue::JobOptions::default().attempts_max(),
-        error: None,
-        result: None,
-        created_ms: run.accepted_ms,
-        started_ms: None,
-        finished_ms: None,
-        next_attempt_ms: None,
-    }
 }

@@ -6,6 +6,8 @@ use oxherd_queue::status::{StatusError, StatusRecord};
 use oxherd_queue::{JobState, Payload, Position};
 use serde_json::Value;
 
+use super::AcceptedRun;
+
 /// A change of a job within its generation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
@@ -155,6 +157,28 @@ pub(super) fn record_of(queue: &str, owner: &str, job: &Job) -> StatusRecord {
         result: None,
         created_ms: job.timestamp_ms,
         started_ms: job.processed_on_ms,
+        finished_ms: None,
+        next_attempt_ms: None,
+    }
+}
+
+/// Describes a run that was accepted.
+pub(super) fn waiting(run: &AcceptedRun, version: Position) -> StatusRecord {
+    StatusRecord {
+        job: run.job.clone(),
+        queue: run.queue.to_owned(),
+        name: run.name.to_owned(),
+        owner: run.user.as_str().to_owned(),
+        generation: run.generation,
+        version,
+        state: JobState::Waiting,
+        progress: 0,
+        attempts_made: 0,
+        attempts_max: oxherd_queue::JobOptions::default().attempts_max(),
+        error: None,
+        result: None,
+        created_ms: run.accepted_ms,
+        started_ms: None,
         finished_ms: None,
         next_attempt_ms: None,
     }

@@ -255,7 +255,7 @@ fn record_of_entity(job: &JobId, entity: &Entity) -> StatusRecord {
         generation,
         accepted_ms: created_ms,
     };
-    let accepted = super::waiting(&run, Position { ms: created_ms, seq: 0 });
+    let accepted = super::change::waiting(&run, Position { ms: created_ms, seq: 0 });
     let at_ms = updated_ms;
     let change = match end_of(entity) {
         None => return accepted,

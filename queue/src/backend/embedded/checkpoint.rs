@@ -25,7 +25,7 @@ use self::writing::Writing;
 pub(super) struct Pace {
     /// The journal's size that starts a checkpoint, if the living jobs take less.
     pub(super) journal_bytes: u64,
-    /// The time that the work in one transaction may take, but for the last bit of it.
+    /// The time that the work in one transaction may take if there is no hurry.
     pub(super) step: Duration,
     /// How many rows are written between two looks at the time.
     pub(super) rows: usize,
@@ -105,7 +105,7 @@ impl Checkpoint {
 
     /// Tells whether a step would do something.
     pub(super) fn has_work(&self) -> bool {
-        let due = self.journal_bytes >= self.pace.journal_bytes.max(self.snapshot_bytes);
+        let due = self.journal_bytes >= self.due_bytes();
         (due || !matches!(self.phase, Phase::Idle)) && !self.rests()
     }
 
@@ -158,12 +158,27 @@ impl Checkpoint {
         if self.rests() {
             return Ok(());
         }
-        let until = Instant::now() + self.pace.step;
+        let until = Instant::now() + self.step_time();
         match &mut self.phase {
             Phase::Idle => Ok(()),
             Phase::Writing(writing) => writing.step(transaction, machine, until),
             Phase::Cleaning(cleaning) => cleaning.step(transaction, until),
         }
+    }
+
+    /// Returns how long a step may take: the longer, the nearer the next checkpoint is.
+    ///
+    /// So the work keeps up with the journal however fast that grows, and hardly shows as long as
+    /// there is time.
+    fn step_time(&self) -> Duration {
+        let quarters = 4 * self.journal_bytes / self.due_bytes().max(1);
+        let quarters = u32::try_from(quarters).unwrap_or(u32::MAX).min(64);
+        self.pace.step * (1 + quarters * quarters / 4)
+    }
+
+    /// The size of the journal that starts a checkpoint.
+    fn due_bytes(&self) -> u64 {
+        self.pace.journal_bytes.max(self.snapshot_bytes)
     }
 
     /// Tells whether a transaction that is open has a step in it.
@@ -257,6 +272,6 @@ impl Checkpoint {
             queue.ended.unfreeze(graves);
         }
         // The next try is due as soon as the pause is over.
-        self.journal_bytes += self.pace.journal_bytes.max(self.snapshot_bytes);
+        self.journal_bytes += self.due_bytes();
     }
 }

@@ -27,6 +27,9 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// How long the last checkpoint may take; without it the next opening takes longer.
 const CLOSING: Duration = Duration::from_secs(15);
 
+/// How long a step of a checkpoint waits for requests that it could go along with.
+const STEP_REST: Duration = Duration::from_millis(1);
+
 /// The longest rest of the thread.
 const REST_MAX: Duration = Duration::from_secs(60);
 
@@ -186,16 +189,14 @@ impl Drop for WriterThread {
 async fn run(mut writer: Writer, mut receiver: mpsc::Receiver<Request>, clock: SharedClock) {
     let mut requests = Vec::new();
     loop {
-        if !writer.is_busy() {
-            let rest = rest(&writer, clock.now_ms());
+        if !writer.has_requests() {
+            let rest = if writer.is_busy() { STEP_REST } else { rest(&writer, clock.now_ms()) };
             let received = receiver.recv_many(&mut requests, REQUESTS_MAX);
             match tokio::time::timeout(rest, received).await {
                 Ok(0) => return,
                 Ok(_) => {}
                 Err(_) => promote_due(&mut writer, clock.now_ms()),
             }
-        } else if receiver.is_closed() && receiver.is_empty() {
-            return;
         }
         while requests.len() < REQUESTS_MAX
             && let Ok(request) = receiver.try_recv()
