@@ -8,8 +8,9 @@ mod plan;
 
 use std::sync::Arc;
 
+use oxherd_queue::job::ClaimedJob;
 use oxherd_queue::outcome::{Failure, JobError};
-use oxherd_study::error::ErrorClass;
+use oxherd_study::error::{ErrorClass, ErrorCode};
 use oxherd_study::ports::{Effects, Ports};
 use oxherd_study::{StudyError, UserId};
 use serde::Deserialize;
@@ -45,20 +46,21 @@ struct OwnerData {
     generation: Option<u64>,
 }
 
-/// The code of a job whose entity its user does not have.
-const ENTITY_NOT_FOUND: &str = "ENTITY_NOT_FOUND";
-
-fn owner(data: &oxherd_queue::Payload) -> Result<(UserId, Option<u64>), JobError> {
-    let data: OwnerData = data.decode().map_err(|error| {
+/// Reads whose entity it is and which run; a producer that names no run means the current one,
+/// which the catalog calls generation 0.
+fn entity<Id, E>(
+    job: &ClaimedJob,
+    parse: impl Fn(&str) -> Result<Id, E>,
+) -> Result<(UserId, Id, u64), JobError> {
+    let data: OwnerData = job.job.data.decode().map_err(|error| {
         let message = format!("the job's data has no userId that can be read: {error}");
         JobError::Unrecoverable(Failure::new("INVALID_JOB_DATA", message))
     })?;
-    Ok((UserId::new(&data.user_id), data.generation))
-}
-
-fn no_entity(id: &str) -> JobError {
-    let message = format!("the user of this job has no entity {id}");
-    JobError::Unrecoverable(Failure::new(ENTITY_NOT_FOUND, message))
+    let id = parse(job.job.id.as_str()).map_err(|_| {
+        let message = format!("the user of this job has no entity {}", job.job.id);
+        JobError::Unrecoverable(Failure::new(ErrorCode::EntityNotFound.as_str(), message))
+    })?;
+    Ok((UserId::new(&data.user_id), id, data.generation.unwrap_or(0)))
 }
 
 /// Says in the engine's words what becomes of a job whose use case failed.

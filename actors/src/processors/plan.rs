@@ -5,13 +5,13 @@ use oxherd_queue::Payload;
 use oxherd_queue::job::ClaimedJob;
 use oxherd_queue::outcome::{Failure, JobError};
 use oxherd_queue::worker::{JobContext, Processor};
+use oxherd_study::PlanId;
 use oxherd_study::generate_plan::generate_plan;
 use oxherd_study::material::EntityError;
-use oxherd_study::{PlanId, UserId};
 use serde_json::json;
 
 use super::observer::JobObserver;
-use super::{ProcessorParts, no_entity, outcome, owner};
+use super::{ProcessorParts, entity, outcome};
 
 /// Makes plans.
 pub struct PlanProcessor {
@@ -24,27 +24,13 @@ impl PlanProcessor {
     pub fn new(parts: ProcessorParts) -> Self {
         Self { parts }
     }
-
-    /// Reads whose plan it is and which run; a producer that names no run means the newest.
-    async fn entity(&self, job: &ClaimedJob) -> Result<(UserId, PlanId, u64), JobError> {
-        let (user, generation) = owner(&job.job.data)?;
-        let id = PlanId::parse(job.job.id.as_str()).map_err(|_| no_entity(job.job.id.as_str()))?;
-        if let Some(generation) = generation {
-            return Ok((user, id, generation));
-        }
-        let ports = &self.parts.ports;
-        let found = ports.catalog.plan(&user, &id).await;
-        let found = found.map_err(|error| outcome(error, ports.calendar.now_ms()))?;
-        let generation = found.ok_or_else(|| no_entity(id.as_str()))?.generation;
-        Ok((user, id, generation))
-    }
 }
 
 #[async_trait]
 impl Processor for PlanProcessor {
     async fn run(&self, job: &ClaimedJob, context: &JobContext) -> Result<Payload, JobError> {
         let ports = &self.parts.ports;
-        let (user, id, generation) = self.entity(job).await?;
+        let (user, id, generation) = entity(job, PlanId::parse)?;
         let observer = JobObserver { context };
         generate_plan(ports, &user, &id, generation, &observer)
             .await
@@ -54,11 +40,8 @@ impl Processor for PlanProcessor {
     }
 
     async fn failed_for_good(&self, job: &ClaimedJob, failure: &Failure) -> Result<(), JobError> {
-        let (user, id, generation) = match self.entity(job).await {
-            Ok(entity) => entity,
-            Err(JobError::Unrecoverable(_)) => return Ok(()),
-            Err(error) => return Err(error),
-        };
+        // Without an entity there is no row to write.
+        let Ok((user, id, generation)) = entity(job, PlanId::parse) else { return Ok(()) };
         let error = EntityError { code: failure.code.clone(), message: failure.message.clone() };
         let ports = &self.parts.ports;
         let now = ports.calendar.now_ms();
