@@ -1,12 +1,11 @@
 //! Materials: lists, single ones, titles, retries, deletion.
 
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
 use oxherd_queue::JobId;
 use oxherd_study::accept::Action;
 use oxherd_study::document::DocumentKind;
 use oxherd_study::material::{MaterialStatus, TITLE_MAX};
-use oxherd_study::ports::{MaterialFilter, PageRequest, Sort};
+use oxherd_study::ports::{Deleted, MaterialFilter, PageRequest, Sort};
 use oxherd_study::{MaterialId, UserId};
 use serde_json::json;
 
@@ -134,23 +133,22 @@ pub(crate) async fn delete_material(
     State(api): State<Api>,
     Caller(user): Caller,
     Path(id): Path<String>,
-    _: HeaderMap,
 ) -> ApiResult {
-    let id = material_id(&id)?;
-    let now = api.now_ms();
-    let deleted = api.parts.ports.catalog.delete_material(&user, &id, now).await?;
-    let deleted = deleted.ok_or_else(not_found)?;
-    clean_up(&api, &user, id.as_str(), &deleted).await;
+    let deleted = delete(&api, &user, &id).await?;
     Ok(reply::data(&json!({ "type": if deleted.soft { "soft" } else { "hard" } })))
 }
 
+/// Deletes a material with everything that hangs on it.
+pub(super) async fn delete(api: &Api, user: &UserId, id: &str) -> ApiResult<Deleted> {
+    let id = material_id(id)?;
+    let deleted = api.parts.ports.catalog.delete_material(user, &id, api.now_ms()).await?;
+    let deleted = deleted.ok_or_else(not_found)?;
+    clean_up(api, user, id.as_str(), &deleted).await;
+    Ok(deleted)
+}
+
 /// Ends the job of a deleted entity and removes its objects; what fails here the janitor mends.
-pub(super) async fn clean_up(
-    api: &Api,
-    user: &UserId,
-    id: &str,
-    deleted: &oxherd_study::ports::Deleted,
-) {
+pub(super) async fn clean_up(api: &Api, user: &UserId, id: &str, deleted: &Deleted) {
     if deleted.unsettled {
         api.parts.cancel.forget(user, &JobId::from_store(id)).await;
     }

@@ -148,8 +148,14 @@ pub(crate) async fn delete_plan(
     Caller(user): Caller,
     Path(id): Path<String>,
 ) -> ApiResult {
-    let id = plan_id(&id)?;
-    let deleted = api.parts.ports.catalog.delete_plan(&user, &id, api.now_ms()).await?;
-    clean_up(&api, &user, id.as_str(), &deleted.ok_or_else(not_found)?).await;
+    delete(&api, &user, &id).await?;
     Ok(reply::data(&json!({ "type": "hard" })))
+}
+
+/// Deletes a plan with everything that hangs on it.
+pub(super) async fn delete(api: &Api, user: &UserId, id: &str) -> ApiResult<()> {
+    let id = plan_id(id)?;
+    let deleted = api.parts.ports.catalog.delete_plan(user, &id, api.now_ms()).await?;
+    clean_up(api, user, id.as_str(), &deleted.ok_or_else(not_found)?).await;
+    Ok(())
 }

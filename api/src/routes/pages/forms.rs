@@ -20,9 +20,9 @@ use super::words::Words;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Carried, QueryPairs, read_form_text};
 use crate::identity::Caller;
-use crate::routes::materials::{clean_up, material_id, not_found};
+use crate::routes::materials::{self, material_id};
 use crate::routes::plans::{plan_id, read_request};
-use crate::routes::{plans, uploads};
+use crate::routes::{plan_changes, plans, uploads};
 use crate::settings::Api;
 
 /// The most materials that a plan is made of.
@@ -126,10 +126,7 @@ async fn change_document(
             api.parts.intake.accept(intent).await?;
         }
         "cancel" => drop(api.parts.cancel.cancel(user, &JobId::from_store(id.as_str())).await?),
-        "remove" => {
-            let deleted = api.parts.ports.catalog.delete_material(user, &id, api.now_ms()).await?;
-            clean_up(api, user, id.as_str(), &deleted.ok_or_else(not_found)?).await;
-        }
+        "remove" => drop(materials::delete(api, user, id.as_str()).await?),
         _ => return Err(ApiError::not_found()),
     }
     Ok(())
@@ -211,10 +208,7 @@ async fn change_plan(
             api.parts.intake.accept(carried.intent(api, user, "", action)).await?;
         }
         "cancel" => drop(api.parts.cancel.cancel(user, &JobId::from_store(id.as_str())).await?),
-        "remove" => {
-            let deleted = api.parts.ports.catalog.delete_plan(user, &id, api.now_ms()).await?;
-            clean_up(api, user, id.as_str(), &deleted.ok_or_else(plans::not_found)?).await;
-        }
+        "remove" => plan_changes::delete(api, user, id.as_str()).await?,
         _ => return Err(ApiError::not_found()),
     }
     Ok(())
