@@ -1,6 +1,13 @@
 //! Installs what the tests need from the registries, when it may.
 
+use std::path::PathBuf;
+use std::process::Command;
+
 use crate::run::{is_installed, root, run};
+
+/// The release of cargo-deny that `deny.toml` is written for; others know other licences, so one
+/// that happens to be on the machine is not used.
+const CARGO_DENY: &str = "0.20.2";
 
 /// A program that tests need, its Debian package, and what is not tested without it.
 const PROGRAMS: [(&str, &str, &str); 7] = [
@@ -47,6 +54,29 @@ pub(crate) fn all() -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Returns the pinned cargo-deny under `target/tools`, which is built there first if it is missing
+/// and `may_install` allows it; `None` if it cannot be had.
+pub(crate) fn cargo_deny(may_install: bool) -> Option<PathBuf> {
+    let folder = root().join("target/tools");
+    let program = folder.join("bin/cargo-deny");
+    if !is_pinned(&program) && may_install {
+        let (folder, build) = (folder.display().to_string(), folder.join("build"));
+        // Built without optimisation: it runs for a second and builds in one instead of five minutes.
+        let mut arguments = vec!["install", "cargo-deny", "--version", CARGO_DENY, "--locked"];
+        let build = build.display().to_string();
+        arguments.extend(["--no-default-features", "--debug", "--quiet", "--force"]);
+        arguments.extend(["--root", &folder, "--target-dir", &build]);
+        let _ = run("cargo", &arguments);
+        let _ = std::fs::remove_dir_all(build);
+    }
+    is_pinned(&program).then_some(program)
+}
+
+fn is_pinned(program: &PathBuf) -> bool {
+    let version = Command::new(program).arg("--version").output();
+    version.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).trim().ends_with(CARGO_DENY))
 }
 
 fn is_root() -> bool {

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: the whole gate, in the order in which it fails fastest.
 
-use crate::run::{is_installed, run as command};
+use crate::run::run as command;
 use crate::{fixtures, install, tidy};
 
 /// What to leave out.
@@ -21,10 +21,14 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     command("cargo", &["fmt", "--all", "--check"])?;
     tidy::run()?;
-    if is_installed("cargo-deny") {
-        command("cargo", &["deny", "check", "bans", "licenses", "sources"])?;
-    } else {
-        println!("NOT INSTALLED: cargo-deny; licences and sources of dependencies are not checked");
+    match install::cargo_deny(!options.offline) {
+        Some(program) => {
+            let program = program.display().to_string();
+            command(&program, &["--all-features", "check", "bans", "licenses", "sources"])?;
+        }
+        None => println!(
+            "NOT INSTALLED: cargo-deny; licences and sources of dependencies are not checked"
+        ),
     }
     command(
         "cargo",
