@@ -36,6 +36,7 @@
 //! * [`job`], [`options`], [`outcome`], [`event`], [`error`], [`clock`]: the values.
 //! * [`backend`]: the four roles of a store (produce, consume, inspect, maintain) and its two
 //!   implementations, [`backend::embedded`] and [`backend::redis`].
+//! * [`scheduler`]: series of jobs by an interval.
 //! * [`status`]: the last known state of a job, kept longer than the job itself.
 //! * [`queue`]: the typed door for library users.
 //! * [`worker`]: the steps of a worker, and the plain driver over them.
@@ -50,6 +51,7 @@ pub mod job;
 pub mod options;
 pub mod outcome;
 pub mod queue;
+pub mod scheduler;
 pub mod status;
 pub mod worker;
 

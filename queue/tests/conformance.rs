@@ -58,6 +58,8 @@ mod pause;
 mod random;
 #[path = "conformance/retention.rs"]
 mod retention;
+#[path = "conformance/schedulers.rs"]
+mod schedulers;
 #[path = "conformance/settle.rs"]
 mod settle;
 #[path = "conformance/status.rs"]

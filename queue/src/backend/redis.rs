@@ -8,7 +8,7 @@
 //! * [`dial`], [`connection`], [`dedicated`], [`fault`], [`time`]: connections that come back by
 //!   themselves, and the clock of the server.
 //! * [`produce`] with [`coalesce`], [`consume`] with [`wake`] and [`unanswered`], [`inspect`] with [`stream`],
-//!   [`maintain`]: the four roles of a queue.
+//!   [`maintain`]: the four roles of a queue. [`schedule`]: its job schedulers.
 //! * [`status`]: the job records. [`boot`]: what a server must be like.
 //!
 //! Never holds state that another process could not take over: everything durable is in Redis.
@@ -24,6 +24,7 @@ mod inspect;
 mod keys;
 mod maintain;
 mod produce;
+mod schedule;
 mod scripts;
 mod status;
 mod stream;

@@ -35,7 +35,7 @@ impl QueueState {
     }
 
     /// Makes a job, new or in the place of one that ended.
-    fn create(
+    pub(super) fn create(
         &mut self,
         id: JobId,
         job: AddedJob,
@@ -178,6 +178,9 @@ impl QueueState {
                 if self.live[slot].hold.as_ref().is_some_and(|hold| hold.until_ms > now_ms) {
                     return self.wrong_state(slot, "remove", "any but active");
                 }
+                if self.is_armed_run(id) {
+                    return Outcome::Denied(QueueError::ArmedRun(id.clone()));
+                }
                 let state = self.live[slot].place.state();
                 self.leave(slot);
                 let body = self.live.remove(slot).body;
@@ -203,6 +206,9 @@ impl QueueState {
             let event = EventKind::CancelRequested { id: id.clone() };
             let version = self.events.push(moment.now_ms, event);
             return Outcome::Cancelled(Cancelled::Requested { version, foreign: false });
+        }
+        if self.is_armed_run(id) {
+            return Outcome::Denied(QueueError::ArmedRun(id.clone()));
         }
         self.leave(slot);
         let keep = retention(self.live[slot].body.options.unpack().remove_on_fail, None);

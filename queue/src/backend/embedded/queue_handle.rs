@@ -35,7 +35,11 @@ impl QueueHandle {
         Self { door, number, signals }
     }
 
-    async fn operate(&self, name: &'static str, operation: Operation) -> Result<Outcome> {
+    pub(super) async fn operate(
+        &self,
+        name: &'static str,
+        operation: Operation,
+    ) -> Result<Outcome> {
         self.door.operate(name, self.number, operation).await
     }
 
@@ -65,7 +69,9 @@ impl QueueHandle {
             }
             claimed
         });
-        Ok(Claimed { jobs: jobs.collect(), next_due_ms })
+        let mut jobs = jobs.collect();
+        self.arm_following(&mut jobs).await;
+        Ok(Claimed { jobs, next_due_ms })
     }
 
     /// Returns inputs of the payload table by their serials.

@@ -13,6 +13,7 @@ use crate::options::Retention;
 use super::ended_jobs::{EndedJobs, EndedKey};
 use super::event_ring::EventRing;
 use super::job_body::{JobBody, LiveJob, Place, Record};
+use super::scheduling::SchedulerBody;
 use super::slots::{Slot, Slots};
 
 /// When and in which journal row an operation takes place.
@@ -68,6 +69,7 @@ pub(super) struct QueueState {
     pub(super) delayed: BTreeMap<(u64, i64), Slot>,
     pub(super) active: BTreeMap<i64, Slot>,
     pub(super) ended: EndedJobs,
+    pub(super) schedulers: BTreeMap<Arc<str>, SchedulerBody>,
     pub(super) events: EventRing,
 }
 
@@ -86,6 +88,7 @@ impl QueueState {
             delayed: BTreeMap::new(),
             active: BTreeMap::new(),
             ended: EndedJobs::default(),
+            schedulers: BTreeMap::new(),
             events: EventRing::default(),
         }
     }

@@ -38,10 +38,13 @@ scripts! {
     REPAIR = "repair.lua",
     OPEN = "open.lua",
     STATUS_PUT = "status_put.lua",
+    SCHEDULE = "schedule.lua",
+    ARM = "arm.lua",
+    UNSCHEDULE = "unschedule.lua",
 }
 
 /// Parts that several scripts, or several branches of one, share.
-const FRAGMENTS: [(&str, &str); 7] = [
+const FRAGMENTS: [(&str, &str); 9] = [
     ("settle", include_str!("lua/settle.lua")),
     ("due", include_str!("lua/due.lua")),
     ("claim", include_str!("lua/claim.lua")),
@@ -49,6 +52,8 @@ const FRAGMENTS: [(&str, &str); 7] = [
     ("family", include_str!("lua/family.lua")),
     ("state", include_str!("lua/state.lua")),
     ("place", include_str!("lua/place.lua")),
+    ("slot", include_str!("lua/slot.lua")),
+    ("iteration", include_str!("lua/iteration.lua")),
 ];
 
 /// Replaces each line `--@include name` by the fragment of that name, recursively.
