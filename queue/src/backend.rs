@@ -53,8 +53,9 @@ pub trait Produce: Send + Sync {
     /// Adds jobs in order, in one round trip; per job its own result.
     ///
     /// An acknowledged add survives what the store survives. A custom id that exists changes
-    /// nothing ([`Added::Duplicate`]). Data over [`NewJob::DATA_MAX`] refuses the whole call
-    /// before anything is written.
+    /// nothing ([`Added::Duplicate`]). What [`NewJob::check`] refuses, such as data over
+    /// [`NewJob::DATA_MAX`] or a priority out of range, refuses the whole call before anything is
+    /// written.
     async fn add(&self, jobs: Vec<NewJob>) -> Result<Vec<Added>>;
 
     /// Asks for runs, safely however often: see [`Submitted`].
@@ -160,7 +161,8 @@ pub enum Cancelled {
 /// Taking jobs, and telling how they went.
 #[async_trait]
 pub trait Consume: Send + Sync {
-    /// Takes up to `request.max` jobs that are due, oldest first, in one round trip.
+    /// Takes up to `request.max` jobs that are due, in one round trip: those without a priority
+    /// first, oldest first, then those with one, lowest number first.
     async fn claim(&self, request: &Claim) -> Result<Claimed>;
 
     /// Tells how attempts ended and, in the same round trip, claims the next jobs.
@@ -240,6 +242,10 @@ pub trait Inspect: Send + Sync {
 
     /// Returns the number of jobs in each state.
     async fn counts(&self) -> Result<Counts>;
+
+    /// Returns the number of jobs that may be claimed, for each of these priorities; 0 counts the
+    /// jobs without one.
+    async fn counts_by_priority(&self, priorities: &[u32]) -> Result<Vec<u64>>;
 
     /// Returns a page of the jobs of a state: `skip` left out, at most `limit`.
     async fn list(&self, query: ListQuery) -> Result<Vec<JobSnapshot>>;

@@ -54,6 +54,8 @@ mod inspect;
 mod locks;
 #[path = "conformance/pause.rs"]
 mod pause;
+#[path = "conformance/priority.rs"]
+mod priority;
 #[path = "conformance/random.rs"]
 mod random;
 #[path = "conformance/retention.rs"]

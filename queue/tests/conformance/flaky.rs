@@ -125,6 +125,10 @@ impl Inspect for Flaky {
         self.inner.counts().await
     }
 
+    async fn counts_by_priority(&self, priorities: &[u32]) -> Result<Vec<u64>> {
+        self.inner.counts_by_priority(priorities).await
+    }
+
     async fn list(&self, query: ListQuery) -> Result<Vec<JobSnapshot>> {
         self.inner.list(query).await
     }

@@ -102,7 +102,7 @@ impl Machine {
         match operation {
             Operation::Turn { settlements, next } if settlements.is_empty() => {
                 let nothing = queue.paused
-                    || queue.waiting.is_empty()
+                    || !queue.has_ready()
                     || next.as_ref().is_none_or(|claim| claim.max == 0);
                 let taken = Taken { jobs: Vec::new(), next_due_ms: queue.next_due_ms() };
                 (nothing && none_due()).then_some(Outcome::Turn(Vec::new(), taken))
@@ -151,11 +151,14 @@ impl QueueState {
     fn restore(&mut self, job: LiveJob) {
         let (id, place) = (job.body.id.clone(), job.place);
         let slot = self.live.insert(job);
-        self.index.insert(id, Standing::Live(slot));
+        self.index.insert(id.clone(), Standing::Live(slot));
         match place {
             Place::Waiting { order } => self.waiting.insert(order, slot),
             Place::Delayed { due_ms, order } => self.delayed.insert((due_ms, order), slot),
             Place::Active { order } => self.active.insert(order, slot),
+            Place::Prioritized { priority, turn } => {
+                self.prioritized.insert((priority, turn, id), slot)
+            }
         };
     }
 }

@@ -77,11 +77,24 @@ pub(super) struct AddedJob {
     pub(super) options: PackedOptions,
     pub(super) delay_ms: u64,
     pub(super) timestamp_ms: Option<u64>,
+    pub(super) priority: u32,
+    /// Whether it comes to wait in front of the line.
+    pub(super) front: bool,
     /// The run that a submit asks for.
     pub(super) generation: u64,
 }
 
-encoded_struct!(AddedJob { id, name, data, options, delay_ms, timestamp_ms, generation });
+encoded_struct!(AddedJob {
+    id,
+    name,
+    data,
+    options,
+    delay_ms,
+    timestamp_ms,
+    priority,
+    front,
+    generation,
+});
 
 impl AddedJob {
     pub(super) fn new(job: NewJob) -> Self {
@@ -89,6 +102,8 @@ impl AddedJob {
             options: PackedOptions::pack(&job.options),
             delay_ms: job.options.delay_ms,
             timestamp_ms: job.options.timestamp_ms,
+            priority: job.options.priority,
+            front: job.options.is_front(),
             generation: 0,
             name: job.name.into(),
             data: job.data,

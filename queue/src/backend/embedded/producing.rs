@@ -58,6 +58,7 @@ impl QueueState {
             timestamp_ms,
             timestamp_given: job.timestamp_ms.is_some(),
             delay_ms,
+            priority: job.priority,
             attempts_started: 0,
             attempts_made: 0,
             stalled_count: 0,
@@ -72,7 +73,8 @@ impl QueueState {
         if delay_ms > 0 {
             self.delay(slot, timestamp_ms.saturating_add(delay_ms), now_ms)
         } else {
-            self.enqueue(slot, Side::Back, after.map(|key| key.state), now_ms)
+            let side = if job.front { Side::Front } else { Side::Back };
+            self.enqueue(slot, side, after.map(|key| key.state), now_ms)
         }
     }
 
@@ -162,7 +164,7 @@ impl QueueState {
             body.attempts_started = 0;
         }
         let slot = self.admit(body, moment.now_ms);
-        self.enqueue(slot, Side::Back, Some(record.state), moment.now_ms)
+        self.enqueue(slot, self.own_side(slot), Some(record.state), moment.now_ms)
     }
 
     pub(super) fn remove(&mut self, id: &JobId, now_ms: u64) -> Outcome {

@@ -40,6 +40,8 @@ impl Player {
             remove_on_complete: keep[self.random.random_range(0..2)],
             remove_on_fail: [None, Some(Retention::NONE)][self.random.random_range(0..2)],
             delay_ms: [0, 0, 0, 500][self.random.random_range(0..4)],
+            priority: [0, 0, 1, 2][self.random.random_range(0..4)],
+            lifo: self.random.random_bool(0.3),
             ..JobOptions::bare()
         };
         let new = job(&"x".repeat(length)).with_options(options);
