@@ -194,6 +194,7 @@ impl Edge {
             status: handles.status.clone(),
             cancel: handles.cancel.clone(),
             tree: handles.tree.clone(),
+            faults: handles.faults.clone(),
             drain: handles.drain.clone(),
             ports: self.ports,
             store: self.store,

@@ -12,16 +12,17 @@ use ractor::Actor;
 use tokio::task::JoinHandle;
 
 use crate::drain::bring_to_rest;
+use crate::faults::{Faults, Panics};
 use crate::handles::Drain;
 use crate::mailbox::Envelope;
 use crate::parts::{Exit, QueueSpec, StartError};
 use crate::pulse::Pulse;
+use crate::queue_supervisor;
 use crate::queue_supervisor::context::{AloneGate, Process, QueueContext};
 use crate::restart::Intensity;
 use crate::supervisor::{ChildSpec, Message, Supervisor, SupervisorSpec};
 use crate::tree::TreeNode;
 use crate::tree::live::Branch;
-use crate::{handles::Faults, queue_supervisor};
 
 /// Supervised queues.
 pub struct Engine {
@@ -112,7 +113,7 @@ impl Running {
 
     pub(crate) fn faults(&self) -> Faults {
         let root = Arc::clone(&self.branch);
-        Faults::allowed(Arc::new(move |path| root.crash_at(path)))
+        Faults::allowed(Arc::new(move |path| root.crash_at(path)), Panics::default())
     }
 
     /// Runs until the drain, or until the root gives up; in both cases jobs end or are handed back.

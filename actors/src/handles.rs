@@ -180,33 +180,3 @@ impl Drain {
         let _ = begun.wait_for(|begun| *begun).await;
     }
 }
-
-/// Crashes the actor at a path; tells whether there was one.
-pub type Crash = Arc<dyn Fn(&str) -> bool + Send + Sync>;
-
-/// Crashes parts of the tree on purpose, for tests of the whole program.
-#[derive(Clone, Default)]
-pub struct Faults {
-    crash: Option<Crash>,
-}
-
-impl Faults {
-    /// Allows crashes.
-    #[must_use]
-    pub fn allowed(crash: Crash) -> Self {
-        Self { crash: Some(crash) }
-    }
-
-    /// Crashes the actor at a path of names below the root, e.g. `StatusCache` or
-    /// `material-processing/QueueConsumer`; `false` when there is none or faults are not allowed.
-    #[must_use]
-    pub fn crash(&self, path: &str) -> bool {
-        self.crash.as_ref().is_some_and(|crash| crash(path))
-    }
-}
-
-impl std::fmt::Debug for Faults {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Faults").field("allowed", &self.crash.is_some()).finish()
-    }
-}

@@ -11,6 +11,7 @@
 //! * `intake`, `status_cache`, `edge`, `reconciler`, `janitor`: those actors.
 //! * `health`, `drain`, [`root`]: the wiring, the start and the way down.
 
+pub mod faults;
 pub mod handles;
 pub mod parts;
 

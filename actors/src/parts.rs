@@ -10,7 +10,8 @@ use oxherd_queue::worker::{Handlers, WorkerOptions};
 use oxherd_queue::{QueueError, Store};
 use oxherd_study::ports::Ports;
 
-use crate::handles::{Cancel, Drain, Faults, Intake, StatusView, TreeView};
+use crate::faults::{Faults, Panics};
+use crate::handles::{Cancel, Drain, Intake, StatusView, TreeView};
 
 /// Everything that the tree is made of.
 pub struct TreeParts {
@@ -50,7 +51,7 @@ pub struct TreeOptions {
     pub outbox_age_max: Duration,
     /// How many job records are kept in memory: 50,000.
     pub records_max: usize,
-    /// Whether [`Faults`] may crash parts; for tests of the whole program only.
+    /// Whether [`Faults`] may crash parts and make handlers panic; for tests only.
     pub faults: bool,
 }
 
@@ -82,6 +83,14 @@ pub struct QueueSpec {
     pub worker: WorkerOptions,
     /// Who runs them.
     pub handlers: Handlers,
+}
+
+impl QueueSpec {
+    /// Lets a test make its handlers panic.
+    pub(crate) fn with_panics(mut self, panics: &Panics) -> Self {
+        self.handlers = self.handlers.map(|handler| panics.around(handler));
+        self
+    }
 }
 
 /// The listeners of the process and who serves them.

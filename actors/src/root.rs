@@ -24,6 +24,7 @@ use tokio::sync::Notify;
 use self::wiring::Wiring;
 use crate::effects::EffectsHub;
 use crate::engine::{Running, open_queues};
+use crate::faults::Panics;
 use crate::parts::{Exit, Handles, QueueSpec, StartError, TreeOptions, TreeParts};
 use crate::processors::{EffectsObserver, MaterialProcessor, PlanProcessor, ProcessorParts};
 use crate::pulse::Pulse;
@@ -94,9 +95,24 @@ pub(crate) async fn start_with(
         pulse: Arc::new(Pulse::default()),
     };
     let processors = ProcessorParts { ports: ports.clone(), effects: Arc::clone(&effects) };
-    let queues = open_queues(&*store, queues(&options, processors), &process).await?;
-    let wiring =
-        Wiring { store, ports, options, backends, records, outbox, effects, process, queues };
+    let mut specs = queues(&options, processors);
+    let panics = Panics::default();
+    if options.faults {
+        specs = specs.into_iter().map(|spec| spec.with_panics(&panics)).collect();
+    }
+    let queues = open_queues(&*store, specs, &process).await?;
+    let wiring = Wiring {
+        store,
+        ports,
+        options,
+        backends,
+        records,
+        outbox,
+        effects,
+        process,
+        queues,
+        panics,
+    };
     wiring.start(edge).await
 }
 

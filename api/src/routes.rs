@@ -11,6 +11,7 @@ mod passages;
 mod plan_changes;
 mod plans;
 mod search;
+mod testing;
 mod uploads;
 
 pub(crate) use bodies::{job_body, step_of};
@@ -35,7 +36,8 @@ pub fn public_router(api: &Api) -> Router {
 /// The routes of the admin listener: health, metrics, queues, and the console.
 pub fn admin_router(api: &Api) -> Router {
     let (router, _) = admin_routes().split_for_parts();
-    wrap(router.merge(pages::console_pages()).merge(health::admin_routes()), api)
+    let router = router.merge(pages::console_pages()).merge(health::admin_routes());
+    wrap(router.merge(testing::routes(api)), api)
 }
 
 /// The product's API, with its description.

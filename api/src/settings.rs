@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use oxherd_actors::faults::Faults;
 use oxherd_actors::handles::{Cancel, Drain, Intake, StatusView, TreeView};
 use oxherd_queue::Store;
 use oxherd_study::ports::Ports;
@@ -37,6 +38,8 @@ pub struct ApiParts {
     pub tree: TreeView,
     /// Tells when the process goes down.
     pub drain: Drain,
+    /// Crashes parts, where the settings allow it.
+    pub faults: Faults,
     /// What the use cases need.
     pub ports: Ports,
     /// The queues.

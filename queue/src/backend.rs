@@ -1,10 +1,11 @@
-//! The four roles of a store, batch-first; two implementations, one conformance suite over both.
+//! The roles of a store, batch-first; two implementations, one conformance suite over both.
 //!
 //! The reference for the meaning of each operation is BullMQ's observable behaviour. A `Backend`
 //! serves one queue; a [`Store`] holds the queues and the status records of an installation.
 //! Every call answers within a deadline of a few seconds, with [`QueueError::Unavailable`] if the
 //! store does not.
 
+mod change;
 pub mod embedded;
 pub mod redis;
 
@@ -21,10 +22,12 @@ use crate::outcome::{Settled, Settlement};
 use crate::scheduler::Schedule;
 use crate::status::StatusStore;
 
-/// Everything that a queue can do.
-pub trait Backend: Produce + Consume + Inspect + Maintain + Schedule {}
+pub use self::change::Change;
 
-impl<T: Produce + Consume + Inspect + Maintain + Schedule> Backend for T {}
+/// Everything that a queue can do.
+pub trait Backend: Produce + Change + Consume + Inspect + Maintain + Schedule {}
+
+impl<T: Produce + Change + Consume + Inspect + Maintain + Schedule> Backend for T {}
 
 /// The queues and status records of an installation, on one store.
 #[async_trait]
@@ -54,8 +57,9 @@ pub trait Produce: Send + Sync {
     /// Adds jobs in order, in one round trip; per job its own result.
     ///
     /// An acknowledged add survives what the store survives. A custom id that exists changes
-    /// nothing ([`Added::Duplicate`]). Data over [`NewJob::DATA_MAX`] refuses the whole call
-    /// before anything is written.
+    /// nothing ([`Added::Duplicate`]). What [`NewJob::check`] refuses, such as data over
+    /// [`NewJob::DATA_MAX`] or a priority out of range, refuses the whole call before anything is
+    /// written.
     async fn add(&self, jobs: Vec<NewJob>) -> Result<Vec<Added>>;
 
     /// Asks for runs, safely however often: see [`Submitted`].
@@ -162,7 +166,8 @@ pub enum Cancelled {
 /// Taking jobs, and telling how they went.
 #[async_trait]
 pub trait Consume: Send + Sync {
-    /// Takes up to `request.max` jobs that are due, oldest first, in one round trip.
+    /// Takes up to `request.max` jobs that are due, in one round trip: those without a priority
+    /// first, oldest first, then those with one, lowest number first.
     async fn claim(&self, request: &Claim) -> Result<Claimed>;
 
     /// Tells how attempts ended and, in the same round trip, claims the next jobs.
@@ -242,6 +247,10 @@ pub trait Inspect: Send + Sync {
 
     /// Returns the number of jobs in each state.
     async fn counts(&self) -> Result<Counts>;
+
+    /// Returns the number of jobs that may be claimed, for each of these priorities; 0 counts the
+    /// jobs without one.
+    async fn counts_by_priority(&self, priorities: &[u32]) -> Result<Vec<u64>>;
 
     /// Returns a page of the jobs of a state: `skip` left out, at most `limit`.
     async fn list(&self, query: ListQuery) -> Result<Vec<JobSnapshot>>;

@@ -264,6 +264,31 @@ impl NewJob {
     pub fn with_options(self, options: JobOptions) -> Self {
         Self { options, ..self }
     }
+
+    /// Checks that a store can keep the job, before anything of it is written.
+    ///
+    /// # Errors
+    /// [`QueueError::Invalid`] for data over [`Self::DATA_MAX`] and for what
+    /// [`JobOptions::check`] refuses.
+    pub fn check(&self) -> Result<(), QueueError> {
+        check_data(&self.data)?;
+        self.options.check()
+    }
+}
+
+/// Checks the size of a job's data.
+///
+/// # Errors
+/// [`QueueError::Invalid`] when it is over [`NewJob::DATA_MAX`].
+pub(crate) fn check_data(data: &Payload) -> Result<(), QueueError> {
+    let (bytes, most) = (data.as_str().len(), NewJob::DATA_MAX);
+    if bytes <= most {
+        return Ok(());
+    }
+    let why = format!(
+        "{bytes} bytes; at most {most} are kept, put larger content elsewhere and refer to it"
+    );
+    Err(QueueError::Invalid { what: "job data", why })
 }
 
 /// The most bytes of data of a job that is run, and of a result that is kept: 1 MiB.

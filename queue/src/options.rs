@@ -6,6 +6,8 @@ use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::error::QueueError;
+
 /// How long a finished job is kept (BullMQ `removeOnComplete` and `removeOnFail`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retention {
@@ -98,6 +100,10 @@ pub struct JobOptions {
     pub backoff: Option<Backoff>,
     /// How long after it was added the job becomes due, in milliseconds.
     pub delay_ms: u64,
+    /// 0 (none) to [`JobOptions::PRIORITY_MAX`]: jobs without one run first, then the lowest number.
+    pub priority: u32,
+    /// Whether a job without a priority comes to wait in front of the others, as the next to run.
+    pub lifo: bool,
     /// How long the job is kept when it completed; `None` leaves it to the worker.
     pub remove_on_complete: Option<Retention>,
     /// How long the job is kept when it failed; `None` leaves it to the worker.
@@ -120,6 +126,8 @@ impl Default for JobOptions {
             attempts: 3,
             backoff: Some(Backoff::exponential(Duration::from_secs(1))),
             delay_ms: 0,
+            priority: 0,
+            lifo: false,
             remove_on_complete: Some(Retention { count: Some(100), age_seconds: Some(3600) }),
             remove_on_fail: Some(Retention { count: None, age_seconds: Some(86_400) }),
             keep_logs: None,
@@ -131,6 +139,9 @@ impl Default for JobOptions {
 }
 
 impl JobOptions {
+    /// The highest priority number, that of the job that runs last: 2,097,151.
+    pub const PRIORITY_MAX: u32 = (1 << 21) - 1;
+
     /// BullMQ's own defaults: one attempt, no backoff, finished jobs kept for ever.
     #[must_use]
     pub fn bare() -> Self {
@@ -155,6 +166,25 @@ impl JobOptions {
         Self { delay_ms: millis(delay), ..self }
     }
 
+    /// Sets the priority.
+    #[must_use]
+    pub fn with_priority(self, priority: u32) -> Self {
+        Self { priority, ..self }
+    }
+
+    /// Checks that the options are within what a store can keep.
+    ///
+    /// # Errors
+    /// [`QueueError::Invalid`] naming the option and what would be accepted.
+    pub fn check(&self) -> Result<(), QueueError> {
+        check_priority(self.priority)
+    }
+
+    /// Tells on which side of the line the job comes to wait.
+    pub(crate) fn is_front(&self) -> bool {
+        self.lifo && self.priority == 0
+    }
+
     /// Writes the options as BullMQ's `opts` object; `job_id` only when the producer chose it.
     #[must_use]
     pub fn to_wire(&self, job_id: Option<&str>) -> Value {
@@ -171,6 +201,12 @@ impl JobOptions {
         }
         if let Some(id) = job_id {
             put("jobId", id.into());
+        }
+        if self.priority > 0 {
+            put("priority", self.priority.into());
+        }
+        if self.lifo {
+            put("lifo", true.into());
         }
         if let Some(keep) = self.remove_on_complete {
             put("removeOnComplete", retention_to_wire(keep));
@@ -212,6 +248,15 @@ impl JobOptions {
         options.stack_trace_limit = number(&mut members, "stackTraceLimit");
         options.timestamp_ms = number(&mut members, "timestamp");
         members.remove("jobId");
+        let priority = members.get("priority").and_then(as_priority);
+        options.priority = priority.unwrap_or(0);
+        if priority.is_some() {
+            members.remove("priority");
+        }
+        options.lifo = members.get("lifo") == Some(&Value::Bool(true));
+        if options.lifo {
+            members.remove("lifo");
+        }
         if let Some(backoff) = members.remove("backoff") {
             options.backoff = backoff_from_wire(&backoff)?;
         }
@@ -224,6 +269,24 @@ impl JobOptions {
         options.other = members;
         Ok(options)
     }
+}
+
+/// Checks a priority number.
+///
+/// # Errors
+/// [`QueueError::Invalid`] when it is above [`JobOptions::PRIORITY_MAX`].
+pub(crate) fn check_priority(priority: u32) -> Result<(), QueueError> {
+    if priority <= JobOptions::PRIORITY_MAX {
+        return Ok(());
+    }
+    let why = format!("{priority} is not 0 to {}", JobOptions::PRIORITY_MAX);
+    Err(QueueError::Invalid { what: "priority", why })
+}
+
+/// Reads a priority; another value is left to whoever wrote it.
+fn as_priority(value: &Value) -> Option<u32> {
+    let priority = u32::try_from(value.as_u64()?).ok()?;
+    check_priority(priority).is_ok().then_some(priority)
 }
 
 fn backoff_to_wire(backoff: Backoff) -> Value {
@@ -326,7 +389,13 @@ mod tests {
 
     #[test]
     fn options_survive_the_wire() {
-        let options = JobOptions { delay_ms: 5, keep_logs: Some(3), ..JobOptions::default() };
+        let options = JobOptions {
+            delay_ms: 5,
+            keep_logs: Some(3),
+            priority: 7,
+            lifo: true,
+            ..JobOptions::default()
+        };
         let back = JobOptions::from_wire(options.to_wire(Some("mat_1"))).unwrap();
         assert_eq!(back, options);
     }
@@ -338,6 +407,20 @@ mod tests {
         assert_eq!(options.attempts, 2);
         assert_eq!(options.backoff, Some(Backoff::fixed(Duration::from_millis(500))));
         assert_eq!(options.to_wire(None)["tm"], "00-abc");
+    }
+
+    #[test]
+    fn a_priority_that_no_store_can_keep_is_refused() {
+        let check = |priority| JobOptions::bare().with_priority(priority).check();
+        assert!(check(JobOptions::PRIORITY_MAX).is_ok());
+        let error = check(JobOptions::PRIORITY_MAX + 1).unwrap_err().to_string();
+        assert!(error.contains("priority") && error.contains("2097152"), "{error}");
+        for other in ["-1", "1.5", "2097152", "\"7\""] {
+            let wire = serde_json::from_str(&format!(r#"{{"priority":{other}}}"#)).unwrap();
+            let options = JobOptions::from_wire(wire).unwrap();
+            assert_eq!(options.priority, 0, "{other}");
+            assert!(options.other.contains_key("priority"), "{other}");
+        }
     }
 
     #[test]

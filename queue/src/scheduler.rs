@@ -113,6 +113,7 @@ impl NewScheduler {
     /// Refuses what means nothing, or what a client of BullMQ could not read.
     pub(crate) fn check(&self, now_ms: u64) -> Result<()> {
         check_id(&self.id)?;
+        self.job.options.check()?;
         let refuse = |what, why: String| Err(QueueError::Invalid { what, why });
         let Rhythm::Every { every_ms, offset_ms } = self.rhythm;
         if every_ms == 0 || every_ms > EVERY_MAX_MS {

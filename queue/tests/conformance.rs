@@ -38,6 +38,8 @@ mod world;
 
 #[path = "conformance/add.rs"]
 mod add;
+#[path = "conformance/amend.rs"]
+mod amend;
 #[path = "conformance/cancel.rs"]
 mod cancel;
 #[path = "conformance/change.rs"]
@@ -54,6 +56,8 @@ mod inspect;
 mod locks;
 #[path = "conformance/pause.rs"]
 mod pause;
+#[path = "conformance/priority.rs"]
+mod priority;
 #[path = "conformance/random.rs"]
 mod random;
 #[path = "conformance/retention.rs"]

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use crate::support::{
+    Options, Service, all, each_run_ended_once, on_both_stores, rows_and_jobs_agree,
+};
 use rand::{RngExt as _, SeedableRng as _};
-use serde_json::Value;
-
-use crate::support::{Client, Options, Service, on_both_stores};
 
 /// Rounds on each store.
 const ROUNDS: u64 = 30;
@@ -66,6 +66,8 @@ async fn kill_in_the_middle(options: &Options, round: u64, random: &mut rand::rn
     }
     let job = client.ended(&plan, WITHIN).await;
     assert_eq!(job["status"], "completed", "round {round}: {job}");
+    rows_and_jobs_agree(&service).await;
+    assert_eq!(each_run_ended_once(&service).await, materials.len() + 1, "READY once each");
     let plans = all(&client, "/api/plans").await;
     assert_eq!(plans.len(), 1, "one plan per request");
     assert_eq!(all(&client, "/api/materials").await.len(), materials.len());
@@ -81,11 +83,6 @@ fn short_locks() -> Options {
         ("OXHERD_WORKER__STALLED_SECONDS", "1".to_owned()),
     ];
     Options { settings, ..Options::default() }
-}
-
-async fn all(client: &Client, path: &str) -> Vec<Value> {
-    let (_, body) = client.get(&format!("{path}?limit=100")).await;
-    body["data"].as_array().unwrap().clone()
 }
 
 fn files(folder: &std::path::Path) -> HashSet<String> {

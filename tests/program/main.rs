@@ -13,3 +13,4 @@ mod documents;
 mod journey;
 mod node;
 mod outage;
+mod supervision;

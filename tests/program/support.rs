@@ -1,9 +1,11 @@
 //! Starts and stops the parts of a test: the service, Redis, and a client that reads the contract.
 
+mod audit;
 mod client;
 mod redis;
 mod service;
 
+pub(crate) use audit::{all, each_run_ended_once, rows_and_jobs_agree};
 pub(crate) use client::Client;
 pub(crate) use redis::RedisServer;
 pub(crate) use service::{Options, Service};

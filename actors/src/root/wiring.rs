@@ -12,7 +12,8 @@ use super::Tree;
 use crate::commit::{Committer, Pressure};
 use crate::control::Control;
 use crate::engine::Running;
-use crate::handles::{Drain, Faults, Intake, IntakeRequest};
+use crate::faults::{Faults, Panics};
+use crate::handles::{Drain, Intake, IntakeRequest};
 use crate::health::{HealthView, Upkeep};
 use crate::mailbox::Mailbox;
 use crate::parts::{EdgeFactory, EdgeSpec, Handles, StartError, TreeOptions};
@@ -36,6 +37,7 @@ pub(super) struct Wiring {
     pub(super) effects: Arc<dyn EffectsObserver>,
     pub(super) process: Process,
     pub(super) queues: Vec<Arc<QueueContext>>,
+    pub(super) panics: Panics,
 }
 
 impl Wiring {
@@ -77,7 +79,8 @@ impl Wiring {
             return Faults::default();
         }
         let root = Arc::clone(root);
-        Faults::allowed(Arc::new(move |path| root.get().is_some_and(|root| root.crash_at(path))))
+        let crash = move |path: &str| root.get().is_some_and(|root| root.crash_at(path));
+        Faults::allowed(Arc::new(crash), self.panics.clone())
     }
 
     fn control(&self) -> Control {

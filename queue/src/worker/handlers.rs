@@ -52,6 +52,13 @@ impl Handlers {
         self.with(name, Arc::new(FnProcessor { run, types: PhantomData }))
     }
 
+    /// Puts something around every handler, e.g. a measurement.
+    #[must_use]
+    pub fn map(self, around: impl Fn(Arc<dyn Processor>) -> Arc<dyn Processor>) -> Self {
+        let by_name = self.by_name.into_iter().map(|(name, handler)| (name, around(handler)));
+        Self { by_name: by_name.collect() }
+    }
+
     /// Returns the handler of the jobs of a name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<dyn Processor>> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use oxherd_queue::backend::{
-    Added, Cancelled, Claim, Claimed, Consume, Counts, EventPage, Held, Inspect, ListQuery,
+    Added, Cancelled, Change, Claim, Claimed, Consume, Counts, EventPage, Held, Inspect, ListQuery,
     Maintain, Produce, Renewal, Submitted, Turn,
 };
 use oxherd_queue::job::JobSnapshot;
@@ -117,6 +117,21 @@ impl Produce for Flaky {
 }
 
 #[async_trait]
+impl Change for Flaky {
+    async fn change_delay(&self, id: &JobId, delay: Duration) -> Result<Position> {
+        self.inner.change_delay(id, delay).await
+    }
+
+    async fn change_priority(&self, id: &JobId, priority: u32, front: bool) -> Result<()> {
+        self.inner.change_priority(id, priority, front).await
+    }
+
+    async fn change_data(&self, id: &JobId, data: Payload) -> Result<()> {
+        self.inner.change_data(id, data).await
+    }
+}
+
+#[async_trait]
 impl Inspect for Flaky {
     async fn jobs(&self, ids: &[JobId]) -> Result<Vec<Option<JobSnapshot>>> {
         self.inner.jobs(ids).await
@@ -124,6 +139,10 @@ impl Inspect for Flaky {
 
     async fn counts(&self) -> Result<Counts> {
         self.inner.counts().await
+    }
+
+    async fn counts_by_priority(&self, priorities: &[u32]) -> Result<Vec<u64>> {
+        self.inner.counts_by_priority(priorities).await
     }
 
     async fn list(&self, query: ListQuery) -> Result<Vec<JobSnapshot>> {

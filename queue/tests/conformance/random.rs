@@ -18,7 +18,7 @@ use crate::world::{Kind, World, claim, completed, failed, id, retried, settlemen
 /// A step, in words that mean the same on each store.
 #[derive(Debug, Clone)]
 enum Step {
-    Add { name: usize, delayed: bool, attempts: u32 },
+    Add { name: usize, delayed: bool, attempts: u32, rank: usize },
     AddNumbered { jobs: usize },
     Submit { name: usize, generation: u64 },
     Claim { max: usize },
@@ -31,20 +31,25 @@ enum Step {
     Cancel { name: usize },
     Promote { name: usize },
     Progress { name: usize },
+    ChangeDelay { name: usize },
+    ChangePriority { name: usize, priority: u32, front: bool },
+    ChangeData { name: usize },
     Log { name: usize, keep: Option<u64> },
     Pause,
     Resume,
 }
 
 const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
+/// Priorities, and whether the job is added in front.
+const RANKS: [(u32, bool); 5] = [(0, false), (0, true), (1, false), (1, true), (2, false)];
 /// Delays and pauses are far longer than a case: the clocks of the stores need not agree.
 const FAR: Duration = Duration::from_secs(3650);
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let name = 0..NAMES.len();
     let step = prop_oneof![
-        4 => (name.clone(), any::<bool>(), 1..3_u32)
-            .prop_map(|(name, delayed, attempts)| Step::Add { name, delayed, attempts }),
+        4 => (name.clone(), any::<bool>(), 1..3_u32, 0..RANKS.len())
+            .prop_map(|(name, delayed, attempts, rank)| Step::Add { name, delayed, attempts, rank }),
         1 => (0..4_usize).prop_map(|jobs| Step::AddNumbered { jobs }),
         3 => (name.clone(), 0..4_u64)
             .prop_map(|(name, generation)| Step::Submit { name, generation }),
@@ -59,6 +64,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => name.clone().prop_map(|name| Step::Cancel { name }),
         1 => name.clone().prop_map(|name| Step::Promote { name }),
         1 => name.clone().prop_map(|name| Step::Progress { name }),
+        1 => name.clone().prop_map(|name| Step::ChangeDelay { name }),
+        2 => (name.clone(), 0..3_u32, any::<bool>()).prop_map(|(name, priority, front)| {
+            Step::ChangePriority { name, priority, front }
+        }),
+        1 => name.clone().prop_map(|name| Step::ChangeData { name }),
         1 => (name, proptest::option::of(1..3_u64)).prop_map(|(name, keep)| Step::Log { name, keep }),
         1 => Just(Step::Pause),
         2 => Just(Step::Resume),
@@ -120,7 +130,7 @@ struct Seen {
     answer: String,
     events: Vec<String>,
     counts: BTreeMap<&'static str, u64>,
-    waiting: Vec<JobId>,
+    waiting: [Vec<JobId>; 2],
     jobs: Vec<String>,
     paused: bool,
 }
@@ -156,7 +166,10 @@ impl Player {
             answer,
             events,
             counts: queue.counts().await.unwrap(),
-            waiting: self.world.list(JobState::Waiting).await,
+            waiting: [
+                self.world.list(JobState::Waiting).await,
+                self.world.list(JobState::Prioritized).await,
+            ],
             jobs,
             paused: queue.is_paused().await.unwrap(),
         }
@@ -166,9 +179,12 @@ impl Player {
         let queue = std::sync::Arc::clone(&self.world.queue);
         let named = |name: &usize| id(NAMES[*name]);
         match step {
-            Step::Add { name, delayed, attempts } => {
+            Step::Add { name, delayed, attempts, rank } => {
                 let delay_ms = if *delayed { u64::try_from(FAR.as_millis()).unwrap() } else { 0 };
-                let options = JobOptions { attempts: *attempts, delay_ms, ..JobOptions::bare() };
+                let (priority, lifo) = RANKS[*rank];
+                let attempts = *attempts;
+                let bare = JobOptions::bare();
+                let options = JobOptions { attempts, delay_ms, priority, lifo, ..bare };
                 let job = NewJob::new("work", Payload::null()).with_options(options);
                 added(&queue.add(vec![job.with_id(named(name))]).await.unwrap())
             }
@@ -212,6 +228,15 @@ impl Player {
                 renewal.cancelled.sort();
                 format!("{renewal:?}")
             }
+            _ => self.change(step).await,
+        }
+    }
+
+    /// Does a step that is about one job or the whole queue, and nothing that is held.
+    async fn change(&self, step: &Step) -> String {
+        let queue = &self.world.queue;
+        let named = |name: &usize| id(NAMES[*name]);
+        match step {
             Step::Retry { name, reset } => outcome(queue.retry(&named(name), *reset).await),
             Step::Remove { name } => {
                 format!("{:?}", queue.remove(&named(name)).await.map_err(kind))
@@ -221,11 +246,21 @@ impl Player {
             Step::Progress { name } => {
                 outcome(queue.progress(&named(name), Payload::parse("7").unwrap()).await)
             }
+            Step::ChangeDelay { name } => outcome(queue.change_delay(&named(name), FAR).await),
+            Step::ChangePriority { name, priority, front } => {
+                let changed = queue.change_priority(&named(name), *priority, *front).await;
+                format!("{:?}", changed.map_err(kind))
+            }
+            Step::ChangeData { name } => {
+                let data = Payload::parse(r#"{"generation":2}"#).unwrap();
+                format!("{:?}", queue.change_data(&named(name), data).await.map_err(kind))
+            }
             Step::Log { name, keep } => {
                 format!("{:?}", queue.log(&named(name), "row", *keep).await.map_err(kind))
             }
             Step::Pause => format!("{:?}", queue.pause().await.map_err(kind)),
             Step::Resume => format!("{:?}", queue.resume().await.map_err(kind)),
+            _ => unreachable!("{step:?}"),
         }
     }
 
@@ -266,7 +301,7 @@ fn description(found: &oxherd_queue::job::JobSnapshot) -> String {
     let job = &found.job;
     format!(
         "{} {} due {} cancel {} data {} attempts {}/{}/{} stalled {} processed {} finished {} \
-         progress {:?} result {:?} reason {:?} traces {:?} delay {}",
+         progress {:?} result {:?} reason {:?} traces {:?} delay {} priority {} {}",
         job.id,
         found.state,
         found.due_ms.is_some(),
@@ -284,6 +319,8 @@ fn description(found: &oxherd_queue::job::JobSnapshot) -> String {
         job.stack_trace,
         // The pause of a delay counts from the store's own clock.
         job.delay_ms / 100_000,
+        job.priority,
+        job.options.lifo,
     )
 }
 

@@ -139,6 +139,112 @@ fn delayed_jobs_of_one_millisecond_keep_their_order_in_their_scores() {
     });
 }
 
+#[test]
+fn prioritized_jobs_have_their_turn_in_their_scores() {
+    run(|server| async move {
+        let mut stranger = server.connect().await;
+        let queue = server.queue().await;
+        let ranked = |priority| send(JobOptions::bare().with_priority(priority));
+
+        queue.add(vec![ranked(3), ranked(2_097_151), ranked(3)]).await.unwrap();
+
+        let hash = |priority: u32| {
+            format!(
+                r#"hash data={{"to":"x"}} delay=0 name=send opts={{"attempts":0,"priority":{priority},"timestamp":{T}}} priority={priority} timestamp={T}"#
+            )
+        };
+        let (three, lowest) = (hash(3), hash(2_097_151));
+        let expected = [
+            ("1", three.as_str()),
+            ("2", lowest.as_str()),
+            ("3", three.as_str()),
+            ("prioritized", "zset 1=12884901889 3=12884901891 2=9007194959773698"),
+            ("pc", "string 3"),
+            ("marker", "zset 0=0"),
+            ("id", "string 3"),
+            (
+                "events",
+                "stream event=added jobId=1 name=send\nevent=waiting jobId=1\n\
+                 event=added jobId=2 name=send\nevent=waiting jobId=2\n\
+                 event=added jobId=3 name=send\nevent=waiting jobId=3",
+            ),
+        ];
+        expect(&mut stranger, &expected).await;
+        let claimed = queue.claim(&Claim { max: 4, ..claim() }).await.unwrap().jobs;
+        let ids: Vec<&str> = claimed.iter().map(|job| job.job.id.as_str()).collect();
+        assert_eq!(ids, ["1", "3", "2"]);
+        assert!(!dump(&mut stranger).await.contains_key("pc"), "the turns begin anew");
+    });
+}
+
+#[test]
+fn a_job_added_in_front_stands_at_the_end_of_the_list() {
+    run(|server| async move {
+        let mut stranger = server.connect().await;
+        let queue = server.queue().await;
+        let front = || send(JobOptions { lifo: true, ..JobOptions::bare() });
+
+        queue.add(vec![send(JobOptions::bare()), front(), front()]).await.unwrap();
+
+        let found = dump(&mut stranger).await;
+        assert_eq!(found["wait"], "list 1 2 3");
+        let opts = format!(r#"opts={{"attempts":0,"lifo":true,"timestamp":{T}}}"#);
+        assert!(found["2"].contains(&opts), "{}", found["2"]);
+        assert_eq!(claim_one(&queue).await.job.id, JobId::from_store("3"));
+    });
+}
+
+#[test]
+fn changes_of_a_job_leave_what_bullmq_leaves() {
+    run(|server| async move {
+        let mut stranger = server.connect().await;
+        let queue = server.queue().await;
+        queue.add(vec![send(JobOptions::bare().with_priority(3)); 2]).await.unwrap();
+        let (first, second) = (JobId::from_store("1"), JobId::from_store("2"));
+
+        queue.change_priority(&first, 3, false).await.unwrap();
+        queue.change_priority(&second, 5, true).await.unwrap();
+        queue.change_data(&second, Payload::parse("[1]").unwrap()).await.unwrap();
+
+        let found = dump(&mut stranger).await;
+        assert_eq!(found["prioritized"], "zset 1=12884901891 2=21474836480");
+        assert_eq!(found["pc"], "string 3");
+        let hash = format!(
+            r#"hash data=[1] delay=0 name=send opts={{"attempts":0,"priority":3,"timestamp":{T}}} priority=5 timestamp={T}"#
+        );
+        assert_eq!(found["2"], hash);
+        assert_eq!(found["events"].lines().count(), 4, "no event tells it");
+    });
+}
+
+#[test]
+fn a_changed_delay_counts_from_now() {
+    run(|server| async move {
+        let mut stranger = server.connect().await;
+        let queue = server.queue().await;
+        let id = add(&queue, send(JobOptions::bare().delayed(Duration::from_secs(60)))).await;
+
+        queue.change_delay(&id, Duration::from_secs(5)).await.unwrap();
+
+        let found = dump(&mut stranger).await;
+        assert!(found["1"].contains("delay=5000"), "{}", found["1"]);
+        let score: f64 = ask(&mut stranger, "ZSCORE bull:m:delayed 1").await;
+        let marker: f64 = ask(&mut stranger, "ZSCORE bull:m:marker 1").await;
+        assert!((score / 4096.0 - marker).abs() < 1.0, "{score} {marker}");
+        let last = found["events"].lines().last().unwrap();
+        assert_eq!(last, "event=delayed jobId=1 delay=now");
+    });
+}
+
+fn claim() -> Claim {
+    Claim {
+        max: 1,
+        token: Token::from_store("tok:0"),
+        lock: Duration::from_secs(30),
+        worker: Some("w1".to_owned()),
+    }
+}
+
 /// Adds a job with attempts and backoff and claims it as the worker `w1`.
 async fn active(server: &Server) -> (Arc<dyn Backend>, oxherd_queue::job::ClaimedJob) {
     let queue = server.queue().await;
@@ -148,13 +254,7 @@ async fn active(server: &Server) -> (Arc<dyn Backend>, oxherd_queue::job::Claime
         ..JobOptions::bare()
     };
     add(&queue, send(options)).await;
-    let request = Claim {
-        max: 1,
-        token: Token::from_store("tok:0"),
-        lock: Duration::from_secs(30),
-        worker: Some("w1".to_owned()),
-    };
-    let job = queue.claim(&request).await.unwrap().jobs.swap_remove(0);
+    let job = queue.claim(&claim()).await.unwrap().jobs.swap_remove(0);
     (queue, job)
 }
 

@@ -33,7 +33,7 @@ impl QueueState {
         if settled.iter().any(is_end)
             && taken.jobs.is_empty()
             && !held_back
-            && self.waiting.is_empty()
+            && !self.has_ready()
             && self.active.is_empty()
         {
             self.events.push(moment.now_ms, EventKind::Drained);
@@ -45,7 +45,9 @@ impl QueueState {
         self.promote_due(now_ms);
         let mut jobs = Vec::new();
         while !self.paused && jobs.len() < claim.max {
-            let Some((_, slot)) = self.waiting.pop_first() else { break };
+            let plain = self.waiting.pop_first().map(|(_, slot)| slot);
+            let next = plain.or_else(|| self.prioritized.pop_first().map(|(_, slot)| slot));
+            let Some(slot) = next else { break };
             jobs.push(self.activate(slot, claim, now_ms));
         }
         Taken { jobs, next_due_ms: self.next_due_ms() }
@@ -107,8 +109,9 @@ impl QueueState {
                 (JobState::Failed, version)
             }
             Verdict::Retry { pause, .. } if millis(pause) == 0 => {
-                let version = self.enqueue(slot, Side::Back, Some(JobState::Active), now_ms);
-                (JobState::Waiting, version)
+                let side = self.own_side(slot);
+                let version = self.enqueue(slot, side, Some(JobState::Active), now_ms);
+                (self.live[slot].place.state(), version)
             }
             Verdict::Retry { pause, .. } => self.delay_by(slot, millis(pause), now_ms),
             Verdict::Delay { until_ms, .. } => {
@@ -116,7 +119,7 @@ impl QueueState {
             }
             Verdict::HandBack => {
                 let version = self.enqueue(slot, Side::Front, Some(JobState::Active), now_ms);
-                (JobState::Waiting, version)
+                (self.live[slot].place.state(), version)
             }
         };
         Settled::Done { state, version, attempts_made, cancelled }
@@ -186,12 +189,9 @@ impl QueueState {
                 self.live.change(*slot).body.history_mut().progress = Some(progress.clone());
             }
             Some(Standing::Ended(key)) => match ended.pop() {
-                Some(Ended { mut record, data }) if record.body.serial == key.serial => {
-                    record.body.history_mut().progress = Some(progress.clone());
-                    // Kept with the record: after a crash the payload table may lack it.
-                    record.body.data = Some(data);
-                    record.body.data_stored = false;
-                    self.ended.update(record);
+                Some(mut ended) if ended.record.body.serial == key.serial => {
+                    ended.record.body.history_mut().progress = Some(progress.clone());
+                    self.ended.update(ended);
                 }
                 _ => {
                     let again = Operation::Progress { id, progress, ended: Vec::new() };

@@ -133,6 +133,20 @@ impl Inspect for QueueHandle {
         })
     }
 
+    async fn counts_by_priority(&self, priorities: &[u32]) -> Result<Vec<u64>> {
+        self.look(|queue| {
+            let count = |priority: &u32| match *priority {
+                0 => queue.waiting.len(),
+                priority => {
+                    let of = |entry: &&(u32, i64, JobId)| entry.0 == priority;
+                    let from = (priority, i64::MIN, JobId::from_store(""));
+                    queue.prioritized.range(from..).map(|(key, _)| key).take_while(of).count()
+                }
+            };
+            priorities.iter().map(|priority| count(priority) as u64).collect()
+        })
+    }
+
     async fn list(&self, query: ListQuery) -> Result<Vec<JobSnapshot>> {
         let found = self.look(|queue| {
             let standings = list(queue, query).into_iter();
@@ -154,8 +168,15 @@ impl Inspect for QueueHandle {
     async fn place(&self, id: &JobId) -> Result<Option<u64>> {
         self.look(|queue| {
             let Some(Standing::Live(slot)) = queue.index.get(id) else { return None };
-            let Place::Waiting { order } = queue.live[*slot].place else { return None };
-            Some(queue.waiting.range(..order).count() as u64)
+            let before = match queue.live[*slot].place {
+                Place::Waiting { order } => queue.waiting.range(..order).count(),
+                Place::Prioritized { priority, turn } => {
+                    let before = queue.prioritized.range(..(priority, turn, id.clone()));
+                    queue.waiting.len() + before.count()
+                }
+                Place::Delayed { .. } | Place::Active { .. } => return None,
+            };
+            Some(before as u64)
         })
     }
 
@@ -194,7 +215,8 @@ fn list(queue: &QueueState, query: ListQuery) -> Vec<Standing> {
             let found = page(ids, query).into_iter();
             found.filter_map(|id| queue.index.get(id).copied()).collect()
         }
-        JobState::Prioritized | JobState::WaitingChildren => Vec::new(),
+        JobState::Prioritized => page(queue.prioritized.values().map(live), query),
+        JobState::WaitingChildren => Vec::new(),
     }
 }
 

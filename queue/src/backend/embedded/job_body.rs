@@ -23,6 +23,8 @@ pub(super) struct JobBody {
     /// Whether the producer chose the timestamp.
     pub(super) timestamp_given: bool,
     pub(super) delay_ms: u64,
+    /// The priority now; that of the options is the one that the producer asked for.
+    pub(super) priority: u32,
     pub(super) attempts_started: u32,
     pub(super) attempts_made: u32,
     pub(super) stalled_count: u32,
@@ -67,7 +69,7 @@ impl JobBody {
             options,
             timestamp_ms: self.timestamp_ms,
             delay_ms: self.delay_ms,
-            priority: 0,
+            priority: self.priority,
             attempts_started: self.attempts_started,
             attempts_made: self.attempts_made,
             stalled_count: self.stalled_count,
@@ -93,6 +95,7 @@ impl Encode for JobBody {
         self.timestamp_ms.encode(out);
         self.timestamp_given.encode(out);
         self.delay_ms.encode(out);
+        self.priority.encode(out);
         self.attempts_started.encode(out);
         self.attempts_made.encode(out);
         self.stalled_count.encode(out);
@@ -113,6 +116,7 @@ impl Decode for JobBody {
             timestamp_ms: Decode::decode(input)?,
             timestamp_given: Decode::decode(input)?,
             delay_ms: Decode::decode(input)?,
+            priority: Decode::decode(input)?,
             attempts_started: Decode::decode(input)?,
             attempts_made: Decode::decode(input)?,
             stalled_count: Decode::decode(input)?,
@@ -170,12 +174,14 @@ pub(super) enum Place {
     Waiting { order: i64 },
     Delayed { due_ms: u64, order: i64 },
     Active { order: i64 },
+    Prioritized { priority: u32, turn: i64 },
 }
 
 encoded_enum!(Place {
     0 => Waiting { order },
     1 => Delayed { due_ms, order },
     2 => Active { order },
+    3 => Prioritized { priority, turn },
 });
 
 impl Place {
@@ -184,6 +190,7 @@ impl Place {
             Self::Waiting { .. } => JobState::Waiting,
             Self::Delayed { .. } => JobState::Delayed,
             Self::Active { .. } => JobState::Active,
+            Self::Prioritized { .. } => JobState::Prioritized,
         }
     }
 
@@ -284,6 +291,7 @@ impl PackedOptions {
         let other = (!options.other.is_empty())
             .then(|| serde_json::to_string(&options.other).unwrap_or_default());
         other.encode(&mut out);
+        Rare::of(options).encode(&mut out);
         Self(out.into())
     }
 
@@ -294,7 +302,7 @@ impl PackedOptions {
 
     fn read(bytes: &[u8]) -> Result<JobOptions, Malformed> {
         let input = &mut Input::new(bytes);
-        Ok(JobOptions {
+        let options = JobOptions {
             attempts: Decode::decode(input)?,
             backoff: Decode::decode(input)?,
             delay_ms: Decode::decode(input)?,
@@ -308,7 +316,54 @@ impl PackedOptions {
                     .map_err(|_| Malformed("options"))?,
                 None => Map::new(),
             },
-        })
+            ..JobOptions::bare()
+        };
+        Ok(Rare::decode(input)?.into_options(options))
+    }
+}
+
+/// Options that few jobs have; a byte each for those that are set, and nothing for the others.
+#[derive(Debug, Default)]
+struct Rare {
+    priority: u32,
+    lifo: bool,
+}
+
+impl Rare {
+    fn of(options: &JobOptions) -> Self {
+        Self { priority: options.priority, lifo: options.lifo }
+    }
+
+    fn into_options(self, options: JobOptions) -> JobOptions {
+        let Self { priority, lifo } = self;
+        JobOptions { priority, lifo, ..options }
+    }
+}
+
+impl Encode for Rare {
+    fn encode(&self, out: &mut Vec<u8>) {
+        if self.priority > 0 {
+            out.push(1);
+            self.priority.encode(out);
+        }
+        if self.lifo {
+            out.push(2);
+        }
+    }
+}
+
+impl Decode for Rare {
+    /// Reads to the end of the input.
+    fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
+        let mut rare = Self::default();
+        while !input.is_empty() {
+            match input.byte()? {
+                1 => rare.priority = Decode::decode(input)?,
+                2 => rare.lifo = true,
+                _ => return Err(Malformed("options")),
+            }
+        }
+        Ok(rare)
     }
 }
 
@@ -362,6 +417,8 @@ mod tests {
         let mut options = JobOptions { keep_logs: Some(5), ..JobOptions::default() };
         assert!(PackedOptions::pack(&options).0.len() <= 24);
         options.other.insert("tm".to_owned(), "00-abc".into());
+        options.priority = 70_000;
+        options.lifo = true;
         options.backoff = options.backoff.map(|backoff| backoff.with_jitter(0.25));
         assert_eq!(PackedOptions::pack(&options).unpack(), options);
         assert_eq!(PackedOptions::pack(&JobOptions::bare()).unpack(), JobOptions::bare());

@@ -81,6 +81,13 @@ impl Machine {
             Operation::Schedule { body, plan } => queue.schedule(*body, &plan, &mut moment),
             Operation::ArmFollowing { followings } => queue.arm_following(followings, &mut moment),
             Operation::Unschedule { id } => queue.unschedule(&id, now_ms),
+            Operation::ChangeDelay { id, delay_ms } => queue.change_delay(id, delay_ms, now_ms),
+            Operation::ChangePriority { id, priority, front, ended } => {
+                queue.change_priority(id, priority, front, ended)
+            }
+            Operation::ChangeData { id, data, ended } => {
+                queue.change_data(id, data, ended, &mut moment)
+            }
         }
     }
 
@@ -106,7 +113,7 @@ impl Machine {
         match operation {
             Operation::Turn { settlements, next } if settlements.is_empty() => {
                 let nothing = queue.paused
-                    || queue.waiting.is_empty()
+                    || !queue.has_ready()
                     || next.as_ref().is_none_or(|claim| claim.max == 0);
                 let taken = Taken { jobs: Vec::new(), next_due_ms: queue.next_due_ms() };
                 (nothing && none_due()).then_some(Outcome::Turn(Vec::new(), taken))
@@ -168,11 +175,14 @@ impl QueueState {
     fn restore(&mut self, job: LiveJob) {
         let (id, place) = (job.body.id.clone(), job.place);
         let slot = self.live.insert(job);
-        self.index.insert(id, Standing::Live(slot));
+        self.index.insert(id.clone(), Standing::Live(slot));
         match place {
             Place::Waiting { order } => self.waiting.insert(order, slot),
             Place::Delayed { due_ms, order } => self.delayed.insert((due_ms, order), slot),
             Place::Active { order } => self.active.insert(order, slot),
+            Place::Prioritized { priority, turn } => {
+                self.prioritized.insert((priority, turn, id), slot)
+            }
         };
     }
 }

@@ -52,6 +52,9 @@ pub(super) enum Operation {
     Schedule { body: Box<SchedulerBody>, plan: Box<Plan> },
     ArmFollowing { followings: Vec<Following> },
     Unschedule { id: String },
+    ChangeDelay { id: JobId, delay_ms: u64 },
+    ChangePriority { id: JobId, priority: u32, front: bool, ended: Vec<Ended> },
+    ChangeData { id: JobId, data: Payload, ended: Vec<Ended> },
 }
 
 encoded_enum!(Operation {
@@ -74,6 +77,9 @@ encoded_enum!(Operation {
     40 => Schedule { body, plan },
     41 => ArmFollowing { followings },
     42 => Unschedule { id },
+    16 => ChangeDelay { id, delay_ms },
+    17 => ChangePriority { id, priority, front, ended },
+    18 => ChangeData { id, data, ended },
 });
 
 /// A job to add.
@@ -85,11 +91,24 @@ pub(super) struct AddedJob {
     pub(super) options: PackedOptions,
     pub(super) delay_ms: u64,
     pub(super) timestamp_ms: Option<u64>,
+    pub(super) priority: u32,
+    /// Whether it comes to wait in front of the line.
+    pub(super) front: bool,
     /// The run that a submit asks for.
     pub(super) generation: u64,
 }
 
-encoded_struct!(AddedJob { id, name, data, options, delay_ms, timestamp_ms, generation });
+encoded_struct!(AddedJob {
+    id,
+    name,
+    data,
+    options,
+    delay_ms,
+    timestamp_ms,
+    priority,
+    front,
+    generation,
+});
 
 impl AddedJob {
     pub(super) fn new(job: NewJob) -> Self {
@@ -97,6 +116,8 @@ impl AddedJob {
             options: PackedOptions::pack(&job.options),
             delay_ms: job.options.delay_ms,
             timestamp_ms: job.options.timestamp_ms,
+            priority: job.options.priority,
+            front: job.options.is_front(),
             generation: 0,
             name: job.name.into(),
             data: job.data,

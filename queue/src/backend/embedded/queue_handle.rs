@@ -21,6 +21,7 @@ use super::operation::{AddedJob, Operation, Outcome, QueueNumber, Taken, millis}
 use super::queue_state::QueueState;
 use super::request::LogRow;
 use super::shared::{Signals, locked};
+use super::slots::Slot;
 use super::tables;
 
 pub(super) struct QueueHandle {
@@ -94,16 +95,6 @@ impl QueueHandle {
 
 const INPUT_LOST: &str = "DATA_UNREADABLE: the store has lost the input of this job";
 
-/// Refuses what can not be stored, before anything is.
-fn check_data(jobs: &[NewJob]) -> Result<()> {
-    let too_large = |job: &&NewJob| job.data.as_str().len() > NewJob::DATA_MAX;
-    jobs.iter().find(too_large).map_or(Ok(()), |job| {
-        let (bytes, most) = (job.data.as_str().len(), NewJob::DATA_MAX);
-        let why = format!("the job {:?} has {bytes} bytes, at most {most} are allowed", job.name);
-        Err(QueueError::Invalid { what: "data", why })
-    })
-}
-
 /// An answer that does not belong to the question would be a mistake in this module.
 pub(super) fn unexpected<T>(outcome: &Outcome) -> Result<T> {
     Err(QueueError::Corrupt(format!("an answer that was not asked for: {outcome:?}")))
@@ -112,7 +103,7 @@ pub(super) fn unexpected<T>(outcome: &Outcome) -> Result<T> {
 #[async_trait]
 impl Produce for QueueHandle {
     async fn add(&self, jobs: Vec<NewJob>) -> Result<Vec<Added>> {
-        check_data(&jobs)?;
+        jobs.iter().try_for_each(NewJob::check)?;
         if jobs.is_empty() {
             return Ok(Vec::new());
         }
@@ -124,7 +115,7 @@ impl Produce for QueueHandle {
     }
 
     async fn submit(&self, jobs: Vec<NewJob>) -> Result<Vec<Submitted>> {
-        check_data(&jobs)?;
+        jobs.iter().try_for_each(NewJob::check)?;
         if jobs.is_empty() {
             return Ok(Vec::new());
         }
@@ -262,8 +253,10 @@ impl Maintain for QueueHandle {
     async fn oldest_waiting_ms(&self) -> Result<Option<u64>> {
         let now_ms = self.door.clock.now_ms();
         self.look(|queue| {
-            let (_, slot) = queue.waiting.first_key_value()?;
-            Some(now_ms.saturating_sub(queue.live[*slot].since_ms))
+            let plain = queue.waiting.first_key_value().map(|(_, slot)| slot);
+            let ranked = queue.prioritized.first_key_value().map(|(_, slot)| slot);
+            let age = |slot: &Slot| now_ms.saturating_sub(queue.live[*slot].since_ms);
+            plain.into_iter().chain(ranked).map(age).max()
         })
     }
 }

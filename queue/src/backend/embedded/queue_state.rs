@@ -66,6 +66,9 @@ pub(super) struct QueueState {
     pub(super) index: HashMap<JobId, Standing>,
     pub(super) live: Slots,
     pub(super) waiting: BTreeMap<i64, Slot>,
+    /// By priority, then by turn; jobs that were put in front share a turn and go by their ids, as
+    /// in BullMQ.
+    pub(super) prioritized: BTreeMap<(u32, i64, JobId), Slot>,
     pub(super) delayed: BTreeMap<(u64, i64), Slot>,
     pub(super) active: BTreeMap<i64, Slot>,
     pub(super) ended: EndedJobs,
@@ -85,6 +88,7 @@ impl QueueState {
             index: HashMap::new(),
             live: Slots::default(),
             waiting: BTreeMap::new(),
+            prioritized: BTreeMap::new(),
             delayed: BTreeMap::new(),
             active: BTreeMap::new(),
             ended: EndedJobs::default(),
@@ -97,10 +101,14 @@ impl QueueState {
         self.delayed.first_key_value().map(|((due_ms, _), _)| *due_ms)
     }
 
+    /// Tells whether some job could be claimed at once.
+    pub(super) fn has_ready(&self) -> bool {
+        !self.waiting.is_empty() || !self.prioritized.is_empty()
+    }
+
     /// Tells whether a claim would find something.
     pub(super) fn is_claimable(&self, now_ms: u64) -> bool {
-        !self.paused
-            && (!self.waiting.is_empty() || self.next_due_ms().is_some_and(|due| due <= now_ms))
+        !self.paused && (self.has_ready() || self.next_due_ms().is_some_and(|due| due <= now_ms))
     }
 
     /// Gives the room of a backlog that is gone back.
@@ -125,7 +133,8 @@ impl QueueState {
             JobState::Delayed => self.delayed.len(),
             JobState::Active => self.active.len(),
             JobState::Completed | JobState::Failed => self.ended.order(state).len(),
-            JobState::Prioritized | JobState::WaitingChildren => 0,
+            JobState::Prioritized => self.prioritized.len(),
+            JobState::WaitingChildren => 0,
         }
     }
 
@@ -146,7 +155,13 @@ impl QueueState {
         slot
     }
 
-    /// Puts a job that stands nowhere in the line, and tells it.
+    /// Returns the side on which a job comes to wait by its own options.
+    pub(super) fn own_side(&self, slot: Slot) -> Side {
+        let body = &self.live[slot].body;
+        if body.priority == 0 && body.options.unpack().lifo { Side::Front } else { Side::Back }
+    }
+
+    /// Puts a job that stands nowhere where its priority belongs, and tells it.
     pub(super) fn enqueue(
         &mut self,
         slot: Slot,
@@ -154,6 +169,39 @@ impl QueueState {
         prev: Option<JobState>,
         now_ms: u64,
     ) -> Position {
+        self.line_up(slot, side);
+        self.told_waiting(slot, prev, now_ms)
+    }
+
+    /// Puts a job that stands nowhere where its priority belongs.
+    pub(super) fn line_up(&mut self, slot: Slot, side: Side) {
+        let body = &self.live[slot].body;
+        let priority = body.priority;
+        if priority == 0 {
+            return self.line_up_plain(slot, side);
+        }
+        let id = body.id.clone();
+        let turn = match side {
+            Side::Back => self.next_order(),
+            Side::Front => 0,
+        };
+        self.prioritized.insert((priority, turn, id), slot);
+        self.live.change(slot).place = Place::Prioritized { priority, turn };
+    }
+
+    /// Puts a job that stands nowhere in the line of those without a priority, and tells it.
+    pub(super) fn enqueue_plain(
+        &mut self,
+        slot: Slot,
+        side: Side,
+        prev: Option<JobState>,
+        now_ms: u64,
+    ) -> Position {
+        self.line_up_plain(slot, side);
+        self.told_waiting(slot, prev, now_ms)
+    }
+
+    fn line_up_plain(&mut self, slot: Slot, side: Side) {
         let order = match side {
             Side::Back => self.next_order(),
             Side::Front => {
@@ -162,8 +210,12 @@ impl QueueState {
             }
         };
         self.waiting.insert(order, slot);
+        self.live.change(slot).place = Place::Waiting { order };
+    }
+
+    /// Tells that a job has come to wait.
+    fn told_waiting(&mut self, slot: Slot, prev: Option<JobState>, now_ms: u64) -> Position {
         let job = self.live.change(slot);
-        job.place = Place::Waiting { order };
         job.since_ms = now_ms;
         if prev == Some(JobState::Delayed) {
             job.body.delay_ms = 0;
@@ -194,6 +246,10 @@ impl QueueState {
             Place::Waiting { order } => self.waiting.remove(&order),
             Place::Delayed { due_ms, order } => self.delayed.remove(&(due_ms, order)),
             Place::Active { order } => self.active.remove(&order),
+            Place::Prioritized { priority, turn } => {
+                let id = self.live[slot].body.id.clone();
+                self.prioritized.remove(&(priority, turn, id))
+            }
         };
         self.live.change(slot).hold = None;
     }

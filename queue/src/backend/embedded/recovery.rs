@@ -77,7 +77,8 @@ impl QueueState {
             } else if job.body.stalled_count > stalled_max {
                 job.body.history_mut().deferred_failure = Some(STALLED_REASON.into());
             }
-            self.enqueue(slot, Side::Front, Some(JobState::Active), now_ms);
+            // Before all others, also if it has a priority, as in BullMQ.
+            self.enqueue_plain(slot, Side::Front, Some(JobState::Active), now_ms);
             self.events.push(now_ms, EventKind::Stalled { id });
         }
         stalled.iter().map(|slot| self.live[*slot].body.id.clone()).collect()

@@ -23,7 +23,7 @@ use super::ended_jobs::EndedKey;
 use super::operation::QueueNumber;
 
 /// The form of the tables and of the bytes in them.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS meta (

@@ -18,6 +18,9 @@ use crate::job::JobId;
 pub(super) const JOBS_MAX: usize = 500;
 /// The most bytes of arguments in one script call; one job may have more.
 pub(super) const BYTES_MAX: usize = 1024 * 1024;
+/// The arguments of the add script for each job: of a call of plain jobs, and of any other.
+const PLAIN_ARGUMENTS: usize = 6;
+const ALL_ARGUMENTS: usize = 8;
 /// The most callers that wait in line.
 const LINE_MAX: usize = 4096;
 
@@ -31,6 +34,16 @@ pub(super) struct Entry {
     pub(super) options: String,
     pub(super) timestamp_ms: u64,
     pub(super) delay_ms: u64,
+    pub(super) placing: Placing,
+}
+
+/// Where in the line a job comes to wait.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Placing {
+    /// 0 is none.
+    pub(super) priority: u32,
+    /// In front of all others, for a job without a priority.
+    pub(super) front: bool,
 }
 
 impl Entry {
@@ -145,11 +158,17 @@ pub(super) fn chunks(entries: &[Entry]) -> Vec<&[Entry]> {
 
 async fn add_chunk(keys: &QueueKeys, link: &Link, entries: &[Entry]) -> Result<Vec<Added>> {
     let mut call = scripts::call(&scripts::ADD, &keys.meta);
+    // What is rare has arguments of its own only if some job of the call needs them.
+    let plain = entries.iter().all(|entry| entry.placing == Placing::default());
     call.arg(&keys.base).arg(link.now_ms()).arg(entries.len());
+    call.arg(if plain { PLAIN_ARGUMENTS } else { ALL_ARGUMENTS });
     for entry in entries {
         call.arg(entry.id.as_ref().map_or("", JobId::as_str));
         call.arg(&entry.name).arg(entry.data.as_str()).arg(&entry.options);
         call.arg(entry.timestamp_ms).arg(entry.delay_ms);
+        if !plain {
+            call.arg(entry.placing.priority).arg(u8::from(entry.placing.front));
+        }
     }
     let mut reply = wire::list(link.script("add", &call).await?)?.into_iter();
     let mut added = Vec::with_capacity(entries.len());
@@ -179,6 +198,7 @@ mod tests {
             options: String::new(),
             timestamp_ms: 0,
             delay_ms: 0,
+            placing: Placing::default(),
         }
     }
 

@@ -52,6 +52,24 @@ impl Inspect for RedisQueue {
         Ok(counts)
     }
 
+    async fn counts_by_priority(&self, priorities: &[u32]) -> Result<Vec<u64>> {
+        let mut pipeline = redis::pipe();
+        for priority in priorities {
+            if *priority == 0 {
+                pipeline.cmd("LLEN").arg(self.keys.state(JobState::Waiting));
+            } else {
+                let (first, last) = priority_scores(*priority);
+                let key = self.keys.state(JobState::Prioritized);
+                pipeline.cmd("ZCOUNT").arg(key).arg(first).arg(last);
+            }
+        }
+        if priorities.is_empty() {
+            return Ok(Vec::new());
+        }
+        let replies = self.link.pipeline("counts by priority", &pipeline).await?;
+        replies.into_iter().map(|count| Ok(wire::number(count)?.unwrap_or(0))).collect()
+    }
+
     async fn list(&self, query: ListQuery) -> Result<Vec<JobSnapshot>> {
         let ids = self.page(query).await?;
         let mut jobs = Vec::with_capacity(ids.len());
@@ -185,6 +203,12 @@ fn snapshot(id: &JobId, item: Value) -> Result<JobSnapshot> {
         due_ms,
         cancel_requested: wire::number(marked)? == Some(1) && state == JobState::Active,
     })
+}
+
+/// Returns the lowest and the highest score that a job of a priority has in `prioritized`.
+fn priority_scores(priority: u32) -> (u64, u64) {
+    let first = u64::from(priority) << 32;
+    (first, first + u64::from(u32::MAX))
 }
 
 /// Returns the due time that a score in `delayed` holds.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use redis::Value;
 
-use super::coalesce::{self, Entry};
+use super::coalesce::{self, Entry, Placing};
 use super::{RedisQueue, scripts, wire};
 use crate::backend::{Added, Cancelled, Produce, Submitted};
 use crate::error::{QueueError, Result};
@@ -133,6 +133,7 @@ impl RedisQueue {
             call.arg(entry.id.as_ref().map_or("", JobId::as_str));
             call.arg(&entry.name).arg(entry.data.as_str()).arg(&entry.options);
             call.arg(entry.timestamp_ms).arg(entry.delay_ms).arg(*generation);
+            call.arg(entry.placing.priority).arg(u8::from(entry.placing.front));
         }
         let mut reply = wire::list(self.link.script("submit", &call).await?)?.into_iter();
         let mut submitted = Vec::with_capacity(chunk.len());
@@ -150,31 +151,27 @@ impl RedisQueue {
 }
 
 fn entry(job: NewJob, now_ms: u64) -> Result<Entry> {
-    let size = job.data.as_str().len();
-    if size > NewJob::DATA_MAX {
-        return Err(QueueError::Invalid {
-            what: "job data",
-            why: format!(
-                "{} bytes; at most {} are added, keep larger content elsewhere and refer to it",
-                size,
-                NewJob::DATA_MAX
-            ),
-        });
-    }
+    job.check()?;
     let timestamp_ms = job.options.timestamp_ms.unwrap_or(now_ms);
     let delay_ms = job.options.delay_ms;
-    if timestamp_ms.saturating_add(delay_ms) >= DUE_END_MS {
-        return Err(QueueError::Invalid {
-            what: "delay",
-            why: format!("{timestamp_ms} + {delay_ms} ms is due after September 2039"),
-        });
-    }
+    check_due(timestamp_ms, delay_ms)?;
     let options = job.options.to_wire(job.id.as_ref().map(JobId::as_str)).to_string();
-    Ok(Entry { id: job.id, name: job.name, data: job.data, options, timestamp_ms, delay_ms })
+    let placing = Placing { priority: job.options.priority, front: job.options.is_front() };
+    let NewJob { id, name, data, .. } = job;
+    Ok(Entry { id, name, data, options, timestamp_ms, delay_ms, placing })
+}
+
+/// Refuses a time that the order of delayed jobs has no room for.
+pub(super) fn check_due(from_ms: u64, delay_ms: u64) -> Result<()> {
+    if from_ms.saturating_add(delay_ms) < DUE_END_MS {
+        return Ok(());
+    }
+    let why = format!("{from_ms} + {delay_ms} ms is due after September 2039");
+    Err(QueueError::Invalid { what: "delay", why })
 }
 
 /// Reads the answer of a script that moves one job: nil, or its state and a position.
-fn moved(
+pub(super) fn moved(
     reply: Value,
     id: &JobId,
     operation: &'static str,

@@ -22,8 +22,9 @@ fn check_queue(queue: &QueueState) {
         queue.waiting.iter().map(|(order, slot)| (*order, *slot)).collect::<Vec<_>>(),
         queue.delayed.iter().map(|((_, order), slot)| (*order, *slot)).collect(),
         queue.active.iter().map(|(order, slot)| (*order, *slot)).collect(),
+        queue.prioritized.iter().map(|((_, turn, _), slot)| (*turn, *slot)).collect(),
     ];
-    let states = [JobState::Waiting, JobState::Delayed, JobState::Active];
+    let states = [JobState::Waiting, JobState::Delayed, JobState::Active, JobState::Prioritized];
     for (state, place) in states.into_iter().zip(&places) {
         for (_, slot) in place {
             let job = &queue.live[*slot];

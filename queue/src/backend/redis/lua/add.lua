@@ -1,21 +1,22 @@
 -- Adds jobs, in order.
 --
 -- KEYS  1 meta
--- ARGV  1 key base   2 now (ms)   3 number of jobs (at most 500), then for each job 6 values:
---       id ('' = the queue gives one), name, data, opts (JSON), timestamp (ms), delay (ms)
--- Effects  counter `id`, job hashes, `wait` or `delayed`, markers, the stream.
+-- ARGV  1 key base   2 now (ms)   3 number of jobs (at most 500)   4 number of values for each
+--       (6 or 8), then those: id ('' = the queue gives one), name, data, opts (JSON),
+--       timestamp (ms), delay (ms) and, if 8, priority (0 = none), '1' = in front of the line
+-- Effects  counter `id`, job hashes, `wait`, `prioritized` (`pc`) or `delayed`, markers, the stream.
 -- Events   added, then waiting | delayed{delay = due ms}; duplicated for an id that exists.
 -- Returns  for each job 2 values: its id, and the position of its waiting or delayed event, or
 --          false for a duplicate.
-local base, count = ARGV[1], tonumber(ARGV[3])
+local base, count, width = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
 local events, delayed, marker = base .. 'events', base .. 'delayed', base .. 'marker'
 local meta = redis.call('HMGET', KEYS[1], 'paused', 'concurrency', 'opts.maxLenEvents')
 local last = redis.call('INCRBY', base .. 'id', count)
 if not meta[3] then redis.call('HSET', KEYS[1], 'opts.maxLenEvents', '10000') end
 redis.call('XTRIM', events, 'MAXLEN', '~', tonumber(meta[3]) or 10000)
 
-local reply, waiting, any_delayed = {}, {}, false
-local at = 3
+local reply, waiting, fronts, any_ranked, any_delayed = {}, {}, {}, false, false
+local at = 4
 for i = 1, count do
   local id, name, delay = ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 6])
   local custom = id ~= ''
@@ -26,8 +27,9 @@ for i = 1, count do
     reply[#reply + 1] = id
     reply[#reply + 1] = false
   else
+    local priority = width > 6 and ARGV[at + 7] or '0'
     redis.call('HSET', job, 'name', name, 'data', ARGV[at + 3], 'opts', ARGV[at + 4],
-      'timestamp', ARGV[at + 5], 'delay', ARGV[at + 6], 'priority', '0')
+      'timestamp', ARGV[at + 5], 'delay', ARGV[at + 6], 'priority', priority)
     redis.call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', name)
     reply[#reply + 1] = id
     if delay > 0 then
@@ -39,15 +41,24 @@ for i = 1, count do
       reply[#reply + 1] = redis.call('XADD', events, '*', 'event', 'delayed', 'jobId', id,
         'delay', string.format('%.0f', due))
     else
-      waiting[#waiting + 1] = id
+      if priority ~= '0' then
+        local turn = redis.call('INCR', base .. 'pc') % 4294967296
+        redis.call('ZADD', base .. 'prioritized', priority * 4294967296 + turn, id)
+        any_ranked = true
+      elseif width > 6 and ARGV[at + 8] == '1' then
+        fronts[#fronts + 1] = id
+      else
+        waiting[#waiting + 1] = id
+      end
       reply[#reply + 1] = redis.call('XADD', events, '*', 'event', 'waiting', 'jobId', id)
     end
   end
-  at = at + 6
+  at = at + width
 end
 
-if #waiting > 0 then
-  redis.call('LPUSH', base .. 'wait', unpack(waiting))
+if #waiting > 0 then redis.call('LPUSH', base .. 'wait', unpack(waiting)) end
+if #fronts > 0 then redis.call('RPUSH', base .. 'wait', unpack(fronts)) end
+if #waiting > 0 or #fronts > 0 or any_ranked then
   local limit = tonumber(meta[2])
   if not meta[1] and not (limit and redis.call('LLEN', base .. 'active') >= limit) then
     redis.call('ZADD', marker, 0, '0')

@@ -2,7 +2,8 @@
 --
 -- KEYS  1 meta
 -- ARGV  1 key base   2 key of the cancel marks   3 now (ms)   4 number of jobs (at most 100), then
---       for each job 7 values: id, name, data, opts (JSON), timestamp (ms), delay (ms), generation
+--       for each job 9 values: id, name, data, opts (JSON), timestamp (ms), delay (ms), generation,
+--       priority (0 = none), '1' = in front of the line
 -- Effects  No such job, or its hash stands in no structure: as add.lua. Ended with a lower
 --          `data.generation`: the hash gets the new content and loses every trace of the old run,
 --          the job waits (or is delayed) again. Else nothing.
@@ -18,7 +19,7 @@ local family
 
 local reply = {}
 for i = 1, tonumber(ARGV[4]) do
-  local at = 7 * i - 3
+  local at = 9 * i - 5
   local id, name, data, opts = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
   local job, delay = base .. id, tonumber(ARGV[at + 6])
   local exists = redis.call('EXISTS', job) == 1
@@ -52,14 +53,14 @@ for i = 1, tonumber(ARGV[4]) do
     redis.call('XTRIM', events, 'MAXLEN', '~', length)
     redis.call('ZREM', marks, id)
     redis.call('HSET', job, 'name', name, 'data', data, 'opts', opts, 'timestamp', ARGV[at + 5],
-      'delay', ARGV[at + 6], 'priority', '0')
+      'delay', ARGV[at + 6], 'priority', ARGV[at + 8])
     if word == 'added' then
       redis.call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', name)
     end
     if delay > 0 then
       version = delay_until(id, tonumber(ARGV[at + 5]) + delay)
     else
-      enqueue(id, 0, false)
+      enqueue(id, tonumber(ARGV[at + 8]), ARGV[at + 9] == '1')
       if word == 'again' then
         version = redis.call('XADD', events, '*', 'event', 'waiting', 'jobId', id, 'prev', state)
       else
