@@ -1,10 +1,11 @@
-//! The four roles of a store, batch-first; two implementations, one conformance suite over both.
+//! The roles of a store, batch-first; two implementations, one conformance suite over both.
 //!
 //! The reference for the meaning of each operation is BullMQ's observable behaviour. A `Backend`
 //! serves one queue; a [`Store`] holds the queues and the status records of an installation.
 //! Every call answers within a deadline of a few seconds, with [`QueueError::Unavailable`] if the
 //! store does not.
 
+mod change;
 pub mod embedded;
 pub mod redis;
 
@@ -20,10 +21,12 @@ use crate::job::{ClaimedJob, JobId, JobSnapshot, JobState, NewJob, Payload, Toke
 use crate::outcome::{Settled, Settlement};
 use crate::status::StatusStore;
 
-/// Everything that a queue can do.
-pub trait Backend: Produce + Consume + Inspect + Maintain {}
+pub use self::change::Change;
 
-impl<T: Produce + Consume + Inspect + Maintain> Backend for T {}
+/// Everything that a queue can do.
+pub trait Backend: Produce + Change + Consume + Inspect + Maintain {}
+
+impl<T: Produce + Change + Consume + Inspect + Maintain> Backend for T {}
 
 /// The queues and status records of an installation, on one store.
 #[async_trait]

@@ -34,7 +34,7 @@
 //!
 //! # Layout, in reading order
 //! * [`job`], [`options`], [`outcome`], [`event`], [`error`], [`clock`]: the values.
-//! * [`backend`]: the four roles of a store (produce, consume, inspect, maintain) and its two
+//! * [`backend`]: the roles of a store (produce, change, consume, inspect, maintain) and its two
 //!   implementations, [`backend::embedded`] and [`backend::redis`].
 //! * [`status`]: the last known state of a job, kept longer than the job itself.
 //! * [`queue`]: the typed door for library users.

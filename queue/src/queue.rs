@@ -82,6 +82,14 @@ impl<D: Serialize + Send> Queue<D> {
         Ok(self.backend.jobs(std::slice::from_ref(id)).await?.pop().flatten())
     }
 
+    /// Replaces the input of a job.
+    ///
+    /// # Errors
+    /// As [`crate::backend::Change::change_data`].
+    pub async fn change_data(&self, id: &JobId, data: &D) -> Result<()> {
+        self.backend.change_data(id, Payload::encode(data)?).await
+    }
+
     /// Waits until a job has ended; returns nothing when it has not after `timeout`.
     ///
     /// # Errors

@@ -38,6 +38,8 @@ mod world;
 
 #[path = "conformance/add.rs"]
 mod add;
+#[path = "conformance/amend.rs"]
+mod amend;
 #[path = "conformance/cancel.rs"]
 mod cancel;
 #[path = "conformance/change.rs"]

@@ -7,13 +7,14 @@
 //! * [`keys`], [`wire`], [`scripts`]: how things are spelled, read and done in Redis.
 //! * [`dial`], [`connection`], [`dedicated`], [`fault`], [`time`]: connections that come back by
 //!   themselves, and the clock of the server.
-//! * [`produce`] with [`coalesce`], [`consume`] with [`wake`] and [`unanswered`], [`inspect`] with [`stream`],
-//!   [`maintain`]: the four roles of a queue.
+//! * [`produce`] with [`coalesce`], [`change`], [`consume`] with [`wake`] and [`unanswered`],
+//!   [`inspect`] with [`stream`], [`maintain`]: the roles of a queue.
 //! * [`status`]: the job records. [`boot`]: what a server must be like.
 //!
 //! Never holds state that another process could not take over: everything durable is in Redis.
 
 mod boot;
+mod change;
 mod coalesce;
 mod connection;
 mod consume;

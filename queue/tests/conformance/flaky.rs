@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use oxherd_queue::backend::{
-    Added, Cancelled, Claim, Claimed, Consume, Counts, EventPage, Held, Inspect, ListQuery,
+    Added, Cancelled, Change, Claim, Claimed, Consume, Counts, EventPage, Held, Inspect, ListQuery,
     Maintain, Produce, Renewal, Submitted, Turn,
 };
 use oxherd_queue::job::JobSnapshot;
@@ -112,6 +112,21 @@ impl Produce for Flaky {
 
     async fn resume(&self) -> Result<()> {
         self.inner.resume().await
+    }
+}
+
+#[async_trait]
+impl Change for Flaky {
+    async fn change_delay(&self, id: &JobId, delay: Duration) -> Result<Position> {
+        self.inner.change_delay(id, delay).await
+    }
+
+    async fn change_priority(&self, id: &JobId, priority: u32, front: bool) -> Result<()> {
+        self.inner.change_priority(id, priority, front).await
+    }
+
+    async fn change_data(&self, id: &JobId, data: Payload) -> Result<()> {
+        self.inner.change_data(id, data).await
     }
 }
 

@@ -31,6 +31,9 @@ enum Step {
     Cancel { name: usize },
     Promote { name: usize },
     Progress { name: usize },
+    ChangeDelay { name: usize },
+    ChangePriority { name: usize, priority: u32, front: bool },
+    ChangeData { name: usize },
     Log { name: usize, keep: Option<u64> },
     Pause,
     Resume,
@@ -61,6 +64,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => name.clone().prop_map(|name| Step::Cancel { name }),
         1 => name.clone().prop_map(|name| Step::Promote { name }),
         1 => name.clone().prop_map(|name| Step::Progress { name }),
+        1 => name.clone().prop_map(|name| Step::ChangeDelay { name }),
+        2 => (name.clone(), 0..3_u32, any::<bool>()).prop_map(|(name, priority, front)| {
+            Step::ChangePriority { name, priority, front }
+        }),
+        1 => name.clone().prop_map(|name| Step::ChangeData { name }),
         1 => (name, proptest::option::of(1..3_u64)).prop_map(|(name, keep)| Step::Log { name, keep }),
         1 => Just(Step::Pause),
         2 => Just(Step::Resume),
@@ -220,6 +228,15 @@ impl Player {
                 renewal.cancelled.sort();
                 format!("{renewal:?}")
             }
+            _ => self.change(step).await,
+        }
+    }
+
+    /// Does a step that is about one job or the whole queue, and nothing that is held.
+    async fn change(&self, step: &Step) -> String {
+        let queue = &self.world.queue;
+        let named = |name: &usize| id(NAMES[*name]);
+        match step {
             Step::Retry { name, reset } => outcome(queue.retry(&named(name), *reset).await),
             Step::Remove { name } => {
                 format!("{:?}", queue.remove(&named(name)).await.map_err(kind))
@@ -229,11 +246,21 @@ impl Player {
             Step::Progress { name } => {
                 outcome(queue.progress(&named(name), Payload::parse("7").unwrap()).await)
             }
+            Step::ChangeDelay { name } => outcome(queue.change_delay(&named(name), FAR).await),
+            Step::ChangePriority { name, priority, front } => {
+                let changed = queue.change_priority(&named(name), *priority, *front).await;
+                format!("{:?}", changed.map_err(kind))
+            }
+            Step::ChangeData { name } => {
+                let data = Payload::parse(r#"{"generation":2}"#).unwrap();
+                format!("{:?}", queue.change_data(&named(name), data).await.map_err(kind))
+            }
             Step::Log { name, keep } => {
                 format!("{:?}", queue.log(&named(name), "row", *keep).await.map_err(kind))
             }
             Step::Pause => format!("{:?}", queue.pause().await.map_err(kind)),
             Step::Resume => format!("{:?}", queue.resume().await.map_err(kind)),
+            _ => unreachable!("{step:?}"),
         }
     }
 

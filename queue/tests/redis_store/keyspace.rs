@@ -194,6 +194,48 @@ fn a_job_added_in_front_stands_at_the_end_of_the_list() {
     });
 }
 
+#[test]
+fn changes_of_a_job_leave_what_bullmq_leaves() {
+    run(|server| async move {
+        let mut stranger = server.connect().await;
+        let queue = server.queue().await;
+        queue.add(vec![send(JobOptions::bare().with_priority(3)); 2]).await.unwrap();
+        let (first, second) = (JobId::from_store("1"), JobId::from_store("2"));
+
+        queue.change_priority(&first, 3, false).await.unwrap();
+        queue.change_priority(&second, 5, true).await.unwrap();
+        queue.change_data(&second, Payload::parse("[1]").unwrap()).await.unwrap();
+
+        let found = dump(&mut stranger).await;
+        assert_eq!(found["prioritized"], "zset 1=12884901891 2=21474836480");
+        assert_eq!(found["pc"], "string 3");
+        let hash = format!(
+            r#"hash data=[1] delay=0 name=send opts={{"attempts":0,"priority":3,"timestamp":{T}}} priority=5 timestamp={T}"#
+        );
+        assert_eq!(found["2"], hash);
+        assert_eq!(found["events"].lines().count(), 4, "no event tells it");
+    });
+}
+
+#[test]
+fn a_changed_delay_counts_from_now() {
+    run(|server| async move {
+        let mut stranger = server.connect().await;
+        let queue = server.queue().await;
+        let id = add(&queue, send(JobOptions::bare().delayed(Duration::from_secs(60)))).await;
+
+        queue.change_delay(&id, Duration::from_secs(5)).await.unwrap();
+
+        let found = dump(&mut stranger).await;
+        assert!(found["1"].contains("delay=5000"), "{}", found["1"]);
+        let score: f64 = ask(&mut stranger, "ZSCORE bull:m:delayed 1").await;
+        let marker: f64 = ask(&mut stranger, "ZSCORE bull:m:marker 1").await;
+        assert!((score / 4096.0 - marker).abs() < 1.0, "{score} {marker}");
+        let last = found["events"].lines().last().unwrap();
+        assert_eq!(last, "event=delayed jobId=1 delay=now");
+    });
+}
+
 fn claim() -> Claim {
     Claim {
         max: 1,

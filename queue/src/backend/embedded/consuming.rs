@@ -189,12 +189,9 @@ impl QueueState {
                 self.live.change(*slot).body.history_mut().progress = Some(progress.clone());
             }
             Some(Standing::Ended(key)) => match ended.pop() {
-                Some(Ended { mut record, data }) if record.body.serial == key.serial => {
-                    record.body.history_mut().progress = Some(progress.clone());
-                    // Kept with the record: after a crash the payload table may lack it.
-                    record.body.data = Some(data);
-                    record.body.data_stored = false;
-                    self.ended.update(record);
+                Some(mut ended) if ended.record.body.serial == key.serial => {
+                    ended.record.body.history_mut().progress = Some(progress.clone());
+                    self.ended.update(ended);
                 }
                 _ => {
                     let again = Operation::Progress { id, progress, ended: Vec::new() };

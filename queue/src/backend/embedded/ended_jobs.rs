@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::job::{JobId, JobState};
 
 use super::job_body::Record;
+use super::operation::Ended;
 
 /// The most jobs that one finish removes because of their age, as in BullMQ.
 const AGED_MAX: usize = 1000;
@@ -76,8 +77,12 @@ impl EndedJobs {
         key
     }
 
-    /// Puts a changed record in the place of an older form of it.
-    pub(super) fn update(&mut self, record: Record) {
+    /// Puts a changed job in the place of an older form of it.
+    pub(super) fn update(&mut self, ended: Ended) {
+        let Ended { mut record, data } = ended;
+        // Kept with the record: after a crash the payload table may lack it, or have an older one.
+        record.body.data = Some(data);
+        record.body.data_stored = false;
         self.pending.insert(record.body.serial, Arc::new(Record { has_rows: true, ..record }));
     }
 

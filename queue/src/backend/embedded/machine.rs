@@ -77,6 +77,13 @@ impl Machine {
                 Outcome::Promoted(promoted, queue.next_due_ms())
             }
             Operation::Recover { stalled_max } => queue.recover(stalled_max, now_ms),
+            Operation::ChangeDelay { id, delay_ms } => queue.change_delay(id, delay_ms, now_ms),
+            Operation::ChangePriority { id, priority, front, ended } => {
+                queue.change_priority(id, priority, front, ended)
+            }
+            Operation::ChangeData { id, data, ended } => {
+                queue.change_data(id, data, ended, &mut moment)
+            }
         }
     }
 

@@ -47,6 +47,9 @@ pub(super) enum Operation {
     Sweep { interval_ms: u64, stalled_max: u32 },
     PromoteDue {},
     Recover { stalled_max: u32 },
+    ChangeDelay { id: JobId, delay_ms: u64 },
+    ChangePriority { id: JobId, priority: u32, front: bool, ended: Vec<Ended> },
+    ChangeData { id: JobId, data: Payload, ended: Vec<Ended> },
 }
 
 encoded_enum!(Operation {
@@ -66,6 +69,9 @@ encoded_enum!(Operation {
     13 => Sweep { interval_ms, stalled_max },
     14 => PromoteDue {},
     15 => Recover { stalled_max },
+    16 => ChangeDelay { id, delay_ms },
+    17 => ChangePriority { id, priority, front, ended },
+    18 => ChangeData { id, data, ended },
 });
 
 /// A job to add.

@@ -72,7 +72,10 @@ fn complete(
                 }));
             }
         }
-        Operation::Retry { id, ended, .. } | Operation::Progress { id, ended, .. } => {
+        Operation::Retry { id, ended, .. }
+        | Operation::Progress { id, ended, .. }
+        | Operation::ChangePriority { id, ended, .. }
+        | Operation::ChangeData { id, ended, .. } => {
             ended.extend(read(id)?);
         }
         Operation::Logged { id } => {

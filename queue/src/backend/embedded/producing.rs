@@ -214,19 +214,29 @@ impl QueueState {
     }
 
     pub(super) fn promote(&mut self, id: JobId, now_ms: u64) -> Outcome {
-        let slot = match self.index.get(&id) {
-            None => return Outcome::Denied(QueueError::NoSuchJob(id)),
-            Some(Standing::Ended(key)) => {
-                let state = key.state;
-                return Outcome::Denied(wrong_state(id, state, "promote", "delayed"));
-            }
-            Some(Standing::Live(slot)) => *slot,
+        let slot = match self.delayed_slot(id, "promote") {
+            Ok(slot) => slot,
+            Err(denied) => return Outcome::Denied(denied),
         };
-        if !matches!(self.live[slot].place, Place::Delayed { .. }) {
-            return self.wrong_state(slot, "promote", "delayed");
-        }
         self.leave(slot);
         Outcome::At(self.enqueue(slot, Side::Back, Some(JobState::Delayed), now_ms))
+    }
+
+    /// Returns where a job is that has to be delayed.
+    pub(super) fn delayed_slot(
+        &self,
+        id: JobId,
+        operation: &'static str,
+    ) -> Result<Slot, QueueError> {
+        let state = match self.index.get(&id) {
+            None => return Err(QueueError::NoSuchJob(id)),
+            Some(Standing::Live(slot)) => match self.live[*slot].place {
+                Place::Delayed { .. } => return Ok(*slot),
+                place => place.state(),
+            },
+            Some(Standing::Ended(key)) => key.state,
+        };
+        Err(wrong_state(id, state, operation, "delayed"))
     }
 
     pub(super) fn pause(&mut self, now_ms: u64) -> Outcome {

@@ -36,7 +36,11 @@ impl QueueHandle {
         Self { door, number, signals }
     }
 
-    async fn operate(&self, name: &'static str, operation: Operation) -> Result<Outcome> {
+    pub(super) async fn operate(
+        &self,
+        name: &'static str,
+        operation: Operation,
+    ) -> Result<Outcome> {
         self.door.operate(name, self.number, operation).await
     }
 

@@ -166,10 +166,16 @@ impl QueueState {
         prev: Option<JobState>,
         now_ms: u64,
     ) -> Position {
+        self.line_up(slot, side);
+        self.told_waiting(slot, prev, now_ms)
+    }
+
+    /// Puts a job that stands nowhere where its priority belongs.
+    pub(super) fn line_up(&mut self, slot: Slot, side: Side) {
         let body = &self.live[slot].body;
         let priority = body.priority;
         if priority == 0 {
-            return self.enqueue_plain(slot, side, prev, now_ms);
+            return self.line_up_plain(slot, side);
         }
         let id = body.id.clone();
         let turn = match side {
@@ -177,7 +183,7 @@ impl QueueState {
             Side::Front => 0,
         };
         self.prioritized.insert((priority, turn, id), slot);
-        self.ready(slot, Place::Prioritized { priority, turn }, prev, now_ms)
+        self.live.change(slot).place = Place::Prioritized { priority, turn };
     }
 
     /// Puts a job that stands nowhere in the line of those without a priority, and tells it.
@@ -188,6 +194,11 @@ impl QueueState {
         prev: Option<JobState>,
         now_ms: u64,
     ) -> Position {
+        self.line_up_plain(slot, side);
+        self.told_waiting(slot, prev, now_ms)
+    }
+
+    fn line_up_plain(&mut self, slot: Slot, side: Side) {
         let order = match side {
             Side::Back => self.next_order(),
             Side::Front => {
@@ -196,12 +207,12 @@ impl QueueState {
             }
         };
         self.waiting.insert(order, slot);
-        self.ready(slot, Place::Waiting { order }, prev, now_ms)
+        self.live.change(slot).place = Place::Waiting { order };
     }
 
-    fn ready(&mut self, slot: Slot, place: Place, prev: Option<JobState>, now_ms: u64) -> Position {
+    /// Tells that a job has come to wait.
+    fn told_waiting(&mut self, slot: Slot, prev: Option<JobState>, now_ms: u64) -> Position {
         let job = self.live.change(slot);
-        job.place = place;
         job.since_ms = now_ms;
         if prev == Some(JobState::Delayed) {
             job.body.delay_ms = 0;

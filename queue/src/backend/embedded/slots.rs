@@ -63,6 +63,20 @@ impl Slots {
         self.jobs[slot.0 as usize].as_mut().expect(LIVES)
     }
 
+    /// Gives a job another input, whose row will have the serial; returns the serial of the old
+    /// input if that has a row.
+    pub(super) fn replace_data(&mut self, slot: Slot, serial: u64, data: Payload) -> Option<u64> {
+        self.capture_early(slot);
+        let job = self.jobs[slot.0 as usize].as_mut().expect(LIVES);
+        self.cached_bytes -= cached_bytes(job);
+        let body = &mut job.body;
+        let old_row = body.data_stored.then_some(body.serial);
+        body.serial = serial;
+        body.data = Some(data);
+        body.data_stored = false;
+        old_row
+    }
+
     pub(super) fn remove(&mut self, slot: Slot) -> LiveJob {
         self.capture_early(slot);
         self.free.push(Reverse(slot));

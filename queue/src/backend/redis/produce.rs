@@ -154,20 +154,24 @@ fn entry(job: NewJob, now_ms: u64) -> Result<Entry> {
     job.check()?;
     let timestamp_ms = job.options.timestamp_ms.unwrap_or(now_ms);
     let delay_ms = job.options.delay_ms;
-    if timestamp_ms.saturating_add(delay_ms) >= DUE_END_MS {
-        return Err(QueueError::Invalid {
-            what: "delay",
-            why: format!("{timestamp_ms} + {delay_ms} ms is due after September 2039"),
-        });
-    }
+    check_due(timestamp_ms, delay_ms)?;
     let options = job.options.to_wire(job.id.as_ref().map(JobId::as_str)).to_string();
     let placing = Placing { priority: job.options.priority, front: job.options.is_front() };
     let NewJob { id, name, data, .. } = job;
     Ok(Entry { id, name, data, options, timestamp_ms, delay_ms, placing })
 }
 
+/// Refuses a time that the order of delayed jobs has no room for.
+pub(super) fn check_due(from_ms: u64, delay_ms: u64) -> Result<()> {
+    if from_ms.saturating_add(delay_ms) < DUE_END_MS {
+        return Ok(());
+    }
+    let why = format!("{from_ms} + {delay_ms} ms is due after September 2039");
+    Err(QueueError::Invalid { what: "delay", why })
+}
+
 /// Reads the answer of a script that moves one job: nil, or its state and a position.
-fn moved(
+pub(super) fn moved(
     reply: Value,
     id: &JobId,
     operation: &'static str,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-use crate::backend::{Consume as _, Held, Maintain as _, Produce as _};
+use crate::backend::{Change as _, Consume as _, Held, Maintain as _, Produce as _};
 use crate::error::QueueError;
 use crate::job::{ClaimedJob, JobId, NewJob, Payload};
 use crate::options::{JobOptions, Retention};
@@ -65,7 +65,7 @@ impl Player {
     async fn produce(&mut self, world: &World) -> Result<(), QueueError> {
         let queue = &world.queue;
         let id = self.some_id();
-        match self.random.random_range(0..12) {
+        match self.random.random_range(0..15) {
             0..6 => {
                 let jobs = (0..self.random.random_range(1..4)).map(|_| self.some_job()).collect();
                 queue.add(jobs).await.map(drop)
@@ -78,7 +78,16 @@ impl Player {
             8 => queue.retry(&id, self.random.random_bool(0.5)).await.map(drop),
             9 => queue.remove(&id).await.map(drop),
             10 => queue.cancel(&id).await.map(drop),
-            _ => queue.promote(&id).await.map(drop),
+            11 => queue.promote(&id).await.map(drop),
+            12 => queue.change_delay(&id, Duration::from_millis(400)).await.map(drop),
+            13 => {
+                let (priority, front) = (self.random.random_range(0..3), self.random.random());
+                queue.change_priority(&id, priority, front).await
+            }
+            _ => {
+                let length = self.random.random_range(0..200);
+                queue.change_data(&id, Payload::encode(&"y".repeat(length)).unwrap()).await
+            }
         }
     }
 
