@@ -34,7 +34,8 @@
 //!
 //! # Layout, in reading order
 //! * [`job`], [`options`], [`outcome`], [`event`], [`error`], [`clock`]: the values.
-//! * [`backend`]: the roles of a store (produce, change, consume, inspect, maintain) and its two
+//! * [`backend`]: the roles of a store (produce, change, deduplicate, consume, inspect,
+//!   maintain) and its two
 //!   implementations, [`backend::embedded`] and [`backend::redis`].
 //! * [`status`]: the last known state of a job, kept longer than the job itself.
 //! * [`queue`]: the typed door for library users.
@@ -57,6 +58,6 @@ pub use backend::{Backend, Store};
 pub use error::QueueError;
 pub use event::{Event, EventKind, Position};
 pub use job::{Job, JobId, JobState, NewJob, Payload};
-pub use options::{Backoff, JobOptions, Retention};
+pub use options::{Backoff, Deduplication, JobOptions, Retention};
 pub use outcome::{Failure, JobError};
 pub use queue::Queue;

@@ -7,7 +7,7 @@
 //! * [`keys`], [`wire`], [`scripts`]: how things are spelled, read and done in Redis.
 //! * [`dial`], [`connection`], [`dedicated`], [`fault`], [`time`]: connections that come back by
 //!   themselves, and the clock of the server.
-//! * [`produce`] with [`coalesce`], [`change`], [`consume`] with [`wake`] and [`unanswered`],
+//! * [`produce`] with [`coalesce`], [`change`], [`deduplicate`], [`consume`] with [`wake`] and [`unanswered`],
 //!   [`inspect`] with [`stream`], [`maintain`]: the roles of a queue.
 //! * [`status`]: the job records. [`boot`]: what a server must be like.
 //!
@@ -19,6 +19,7 @@ mod coalesce;
 mod connection;
 mod consume;
 mod dedicated;
+mod deduplicate;
 mod dial;
 mod fault;
 mod inspect;

@@ -95,6 +95,11 @@ impl QueueKeys {
         format!("{}{name}", self.base)
     }
 
+    /// The owner of a deduplication id.
+    pub(super) fn deduplication(&self, id: &str) -> String {
+        format!("{}de:{id}", self.base)
+    }
+
     /// Where BullMQ 5 puts the waiting jobs of a paused queue.
     pub(super) fn legacy_paused(&self) -> String {
         format!("{}paused", self.base)
