@@ -163,7 +163,9 @@ impl From<QueueError> for ApiError {
                 "the queue does not answer; try again in a moment",
             ),
             QueueError::NoSuchJob(_) => Self::new(404, "JOB_NOT_FOUND", "there is no such job"),
-            QueueError::WrongState { .. } => Self::new(409, "JOB_WRONG_STATE", error.to_string()),
+            QueueError::WrongState { .. }
+            | QueueError::ArmedRun(_)
+            | QueueError::SlotTaken { .. } => Self::new(409, "JOB_WRONG_STATE", error.to_string()),
             QueueError::Invalid { .. } => Self::new(422, "VALIDATION_ERROR", error.to_string()),
             QueueError::Corrupt(_) | QueueError::Unusable { .. } => {
                 tracing::error!("request failed: {error}");

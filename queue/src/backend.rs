@@ -20,15 +20,19 @@ use crate::error::Result;
 use crate::event::{Event, Position};
 use crate::job::{ClaimedJob, JobId, JobSnapshot, JobState, NewJob, Payload, Token};
 use crate::outcome::{Settled, Settlement};
+use crate::scheduler::Schedule;
 use crate::status::StatusStore;
 
 pub use self::change::Change;
 pub use self::deduplicate::Deduplicate;
 
 /// Everything that a queue can do.
-pub trait Backend: Produce + Change + Deduplicate + Consume + Inspect + Maintain {}
+pub trait Backend:
+    Produce + Change + Deduplicate + Consume + Inspect + Maintain + Schedule
+{
+}
 
-impl<T: Produce + Change + Deduplicate + Consume + Inspect + Maintain> Backend for T {}
+impl<T: Produce + Change + Deduplicate + Consume + Inspect + Maintain + Schedule> Backend for T {}
 
 /// The queues and status records of an installation, on one store.
 #[async_trait]
@@ -74,7 +78,8 @@ pub trait Produce: Send + Sync {
     /// Removes a job that nobody holds; `false` when there is none.
     ///
     /// # Errors
-    /// [`crate::QueueError::WrongState`] while a worker holds it.
+    /// [`crate::QueueError::WrongState`] while a worker holds it,
+    /// [`crate::QueueError::ArmedRun`] when a scheduler would end with it.
     async fn remove(&self, id: &JobId) -> Result<bool>;
 
     /// Ends a job that nobody runs at once, as failed with the code `CANCELLED`, also in a paused

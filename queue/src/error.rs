@@ -48,6 +48,17 @@ pub enum QueueError {
         /// The states in which it would work.
         needs: &'static str,
     },
+    /// The job is the next run of a scheduler, which it would end: remove the scheduler instead.
+    #[error("job {0} is the next run of a scheduler; remove the scheduler instead")]
+    ArmedRun(JobId),
+    /// A job of another run stands in the time slot of a scheduler's next run.
+    #[error("scheduler {scheduler} is not changed: {why}; try again after its next run")]
+    SlotTaken {
+        /// The scheduler's id.
+        scheduler: String,
+        /// What stands in its way.
+        why: &'static str,
+    },
     /// The store holds something that this engine did not write and cannot read.
     #[error("unreadable state in the store: {0}")]
     Corrupt(String),

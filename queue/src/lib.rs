@@ -37,6 +37,7 @@
 //! * [`backend`]: the roles of a store (produce, change, deduplicate, consume, inspect,
 //!   maintain) and its two
 //!   implementations, [`backend::embedded`] and [`backend::redis`].
+//! * [`scheduler`]: series of jobs by an interval.
 //! * [`status`]: the last known state of a job, kept longer than the job itself.
 //! * [`queue`]: the typed door for library users.
 //! * [`worker`]: the steps of a worker, and the plain driver over them.
@@ -51,6 +52,7 @@ pub mod job;
 pub mod options;
 pub mod outcome;
 pub mod queue;
+pub mod scheduler;
 pub mod status;
 pub mod worker;
 

@@ -53,6 +53,8 @@ impl Failure {
     pub const POISON: &'static str = "POISON";
     /// The code of a job that was not done within its life time.
     pub const EXPIRED: &'static str = "EXPIRED";
+    /// The code of a scheduler's run whose rhythm cannot be followed.
+    pub const SCHEDULER_UNREADABLE: &'static str = "SCHEDULER_UNREADABLE";
     /// The code of a job whose data or result is too large.
     pub const DATA_TOO_LARGE: &'static str = "DATA_TOO_LARGE";
 

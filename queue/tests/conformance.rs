@@ -64,6 +64,8 @@ mod priority;
 mod random;
 #[path = "conformance/retention.rs"]
 mod retention;
+#[path = "conformance/schedulers.rs"]
+mod schedulers;
 #[path = "conformance/settle.rs"]
 mod settle;
 #[path = "conformance/status.rs"]

@@ -21,3 +21,5 @@ mod foreign;
 mod keyspace;
 #[path = "redis_store/many.rs"]
 mod many;
+#[path = "redis_store/scheduler_keys.rs"]
+mod scheduler_keys;

@@ -101,6 +101,27 @@ pub struct Block {
     pub text: String,
     /// The 1-based page on which it begins.
     pub page: Option<u32>,
+    /// The later pages over which it runs, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub page_turns: Vec<PageTurn>,
+}
+
+/// Where the text of a block goes on on another page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageTurn {
+    /// How many bytes of the text stand before it, to within a word.
+    pub at: usize,
+    /// The 1-based page that begins there.
+    pub page: u32,
+}
+
+impl Block {
+    /// Returns the page of the text at a byte.
+    #[must_use]
+    pub fn page_at(&self, byte: usize) -> Option<u32> {
+        let turned = self.page_turns.iter().rev().find(|turn| turn.at <= byte);
+        turned.map(|turn| turn.page).or(self.page)
+    }
 }
 
 /// What a block is.
@@ -131,6 +152,7 @@ mod tests {
             kind: BlockKind::Heading { level: 1 },
             text: (*text).to_owned(),
             page: None,
+            page_turns: Vec::new(),
         };
         ParsedDocument {
             title: title.map(str::to_owned),

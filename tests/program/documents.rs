@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::journey::{covers_every_chunk_once, sessions};
+use crate::second_reader::{pages, sources_are_on_their_pages};
 use crate::support::{Client, Service, on_both_stores, skip};
 
 const WITHIN: Duration = Duration::from_secs(120);
@@ -58,6 +59,11 @@ async fn one_document(client: &Client, path: &Path) {
     let plan = &plan["data"];
     covers_every_chunk_once(client, plan).await;
     days_are_kept(name, plan);
+    let pages = if name.ends_with(".pdf") { pages(path) } else { None };
+    if let Some(pages) = pages {
+        let exact = sources_are_on_their_pages(client, plan, &pages).await;
+        println!("{name}: {:.0} % of the sources begin where poppler sees them", exact * 100.0);
+    }
     let titles: Vec<&str> = plan["modules"]
         .as_array()
         .unwrap()

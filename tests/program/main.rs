@@ -13,4 +13,5 @@ mod documents;
 mod journey;
 mod node;
 mod outage;
+mod second_reader;
 mod supervision;

@@ -105,6 +105,44 @@ async fn a_handler_that_panics_on_every_third_job_for_a_minute_escalates_nothing
     assert_eq!(rows.iter().filter(|row| row["status"] == "READY").count(), ready);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_runs_a_failed_job_again_and_its_material_follows() {
+    on_both_stores(|options| async move {
+        let service = Service::start(&options).await;
+        let (client, operator) = (service.client(), service.operator());
+        operator.post("/api/testing/panics", &json!({ "every": 1 })).await;
+        let one = client.upload("one.md", b"# One\n\nText.".to_vec()).await;
+        let two = client.upload("two.md", b"# Two\n\nOther text.".to_vec()).await;
+        for material in [&one, &two] {
+            assert_eq!(client.ended(material, WITHIN).await["status"], "failed");
+        }
+        operator.post("/api/testing/panics", &json!({ "every": 0 })).await;
+
+        let path = format!("/api/queues/material-processing/jobs/{one}/retry");
+        assert_eq!(operator.post(&path, &json!({})).await.0, 202);
+        ready_again(&client, &one).await;
+        let all = "/api/queues/material-processing/retry-all";
+        let (status, body) = operator.post(all, &json!({})).await;
+        assert_eq!((status, &body["data"]["affected"]), (200, &json!(1)), "{body}");
+        ready_again(&client, &two).await;
+
+        let (status, body) = operator.post(&path, &json!({})).await;
+        assert_eq!((status, &body["error"]["code"]), (409, &json!("MATERIAL_NOT_FAILED")));
+        rows_and_jobs_agree(&service).await;
+    })
+    .await;
+}
+
+async fn ready_again(client: &Client, material: &str) {
+    eventually(WITHIN, "the material is READY", || async {
+        let (_, found) = client.get(&format!("/api/materials/{material}")).await;
+        (found["data"]["status"] == "READY").then_some(())
+    })
+    .await;
+    let job = client.ended(material, WITHIN).await;
+    assert_eq!((&job["status"], &job["generation"]), (&json!("completed"), &json!(2)), "{job}");
+}
+
 /// Asks for a crash; the connection may die of it.
 async fn crash(operator: &Client, part: &str) {
     let body = json!({ "path": part });

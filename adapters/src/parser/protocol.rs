@@ -103,7 +103,12 @@ mod tests {
     use super::*;
 
     fn block(length: usize) -> Block {
-        Block { kind: BlockKind::Paragraph, text: "x".repeat(length), page: None }
+        Block {
+            kind: BlockKind::Paragraph,
+            text: "x".repeat(length),
+            page: None,
+            page_turns: Vec::new(),
+        }
     }
 
     #[test]

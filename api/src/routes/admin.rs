@@ -7,12 +7,14 @@ use axum::http::StatusCode;
 use oxherd_queue::backend::{Added, Cancelled, ListQuery};
 use oxherd_queue::job::JobSnapshot;
 use oxherd_queue::{Backend, Failure, JobId, JobOptions, JobState, NewJob, Payload};
-use oxherd_study::UserId;
+use oxherd_study::accept::Action;
+use oxherd_study::accept::jobs::{MATERIAL_QUEUE, PLAN_QUEUE};
+use oxherd_study::{MaterialId, PlanId, UserId};
 use serde_json::{Value, json};
 
 use super::bodies::step_of;
 use crate::error::{ApiError, ApiResult};
-use crate::extract::{JsonBody, OptionalJson, QueryPairs};
+use crate::extract::{Carried, JsonBody, OptionalJson, QueryPairs};
 use crate::fields::Fields;
 use crate::identity::Visitor;
 use crate::reply::{self, time};
@@ -54,6 +56,7 @@ pub(crate) async fn act_on_queue(
     State(api): State<Api>,
     _: Visitor,
     Path((name, action)): Path<(String, String)>,
+    carried: Carried,
     OptionalJson(body): OptionalJson,
 ) -> ApiResult {
     let queue = open(&api, &name).await?;
@@ -76,7 +79,7 @@ pub(crate) async fn act_on_queue(
             }
             remove_all(&queue, state).await?
         }
-        "retry-all" => retry_all(&queue).await?,
+        "retry-all" => retry_all(&api, &carried, &name, &queue).await?,
         _ => return Err(ApiError::not_found()),
     };
     Ok(reply::data(&json!({ "affected": affected })))
@@ -116,12 +119,45 @@ async fn remove_all(queue: &Arc<dyn Backend>, state: JobState) -> ApiResult<u64>
     Ok(affected)
 }
 
-async fn retry_all(queue: &Arc<dyn Backend>) -> ApiResult<u64> {
+async fn retry_all(
+    api: &Api,
+    carried: &Carried,
+    name: &str,
+    queue: &Arc<dyn Backend>,
+) -> ApiResult<u64> {
     let mut affected = 0;
     for job in page(queue, JobState::Failed, 0, BULK_MAX).await? {
-        affected += u64::from(queue.retry(&job.job.id, true).await.is_ok());
+        affected += u64::from(retry(api, carried, name, queue, &job).await.is_ok());
     }
     Ok(affected)
+}
+
+/// Runs an ended job again: that of an entity as a new run of the entity, so that its row, its
+/// record and its job go on together; any other by its queue.
+async fn retry(
+    api: &Api,
+    carried: &Carried,
+    name: &str,
+    queue: &Arc<dyn Backend>,
+    job: &JobSnapshot,
+) -> ApiResult<()> {
+    if let Some((user, action)) = run_again(name, job) {
+        let accepted = api.parts.intake.accept(carried.intent(api, &user, "", action)).await;
+        return Ok(accepted.map(drop)?);
+    }
+    queue.retry(&job.job.id, true).await?;
+    Ok(())
+}
+
+/// Says what a person would ask for to have the entity of a job done again.
+fn run_again(queue: &str, job: &JobSnapshot) -> Option<(UserId, Action)> {
+    let (user, id) = (owner(job)?, job.job.id.as_str());
+    let action = match queue {
+        MATERIAL_QUEUE => Action::RetryMaterial(MaterialId::parse(id).ok()?),
+        PLAN_QUEUE => Action::RetryPlan { id: PlanId::parse(id).ok()?, discard_progress: false },
+        _ => return None,
+    };
+    Some((user, action))
 }
 
 async fn page(
@@ -220,12 +256,13 @@ pub(crate) async fn act_on_job(
     State(api): State<Api>,
     _: Visitor,
     Path((name, id, action)): Path<(String, String, String)>,
+    carried: Carried,
     _: OptionalJson,
 ) -> ApiResult {
     let queue = open(&api, &name).await?;
     let job = find(&queue, &id).await?;
     match action.as_str() {
-        "retry" => drop(queue.retry(&job.job.id, true).await?),
+        "retry" => retry(&api, &carried, &name, &queue, &job).await?,
         "promote" => drop(queue.promote(&job.job.id).await?),
         "cancel" if job.state.is_final() => {
             return Err(ApiError::new(409, "JOB_FINISHED", "the job has ended already"));

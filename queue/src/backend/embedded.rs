@@ -36,6 +36,8 @@ mod queue_state;
 mod reader;
 mod recovery;
 mod request;
+mod schedule_handle;
+mod scheduling;
 mod shared;
 mod slots;
 mod status;

@@ -11,6 +11,7 @@ use oxherd_queue::backend::{
 };
 use oxherd_queue::job::JobSnapshot;
 use oxherd_queue::outcome::Settlement;
+use oxherd_queue::scheduler::{Armed, NewScheduler, Schedule, Scheduler};
 use oxherd_queue::{Backend, JobId, NewJob, Payload, Position, QueueError};
 
 type Result<T> = std::result::Result<T, QueueError>;
@@ -192,5 +193,24 @@ impl Maintain for Flaky {
 
     async fn oldest_waiting_ms(&self) -> Result<Option<u64>> {
         self.inner.oldest_waiting_ms().await
+    }
+}
+
+#[async_trait]
+impl Schedule for Flaky {
+    async fn upsert_scheduler(&self, scheduler: NewScheduler) -> Result<Option<Armed>> {
+        self.inner.upsert_scheduler(scheduler).await
+    }
+
+    async fn scheduler(&self, id: &str) -> Result<Option<Scheduler>> {
+        self.inner.scheduler(id).await
+    }
+
+    async fn schedulers(&self, skip: u64, limit: u64) -> Result<Vec<Scheduler>> {
+        self.inner.schedulers(skip, limit).await
+    }
+
+    async fn remove_scheduler(&self, id: &str) -> Result<bool> {
+        self.inner.remove_scheduler(id).await
     }
 }

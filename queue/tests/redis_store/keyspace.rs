@@ -23,7 +23,7 @@ const T: u64 = 1_795_500_000_000;
 const NOW: &str = "now";
 
 /// Writes everything under `bull:m:` down: key to type and content.
-async fn dump(connection: &mut MultiplexedConnection) -> BTreeMap<String, String> {
+pub(crate) async fn dump(connection: &mut MultiplexedConnection) -> BTreeMap<String, String> {
     let keys: Vec<String> = ask(connection, "KEYS *").await;
     let mut all = BTreeMap::new();
     for key in keys {

@@ -168,7 +168,12 @@ mod tests {
     use crate::document::BlockKind;
 
     fn block(text: &str) -> Block {
-        Block { kind: BlockKind::Paragraph, text: text.to_owned(), page: None }
+        Block {
+            kind: BlockKind::Paragraph,
+            text: text.to_owned(),
+            page: None,
+            page_turns: Vec::new(),
+        }
     }
 
     fn section(title: Option<&str>, texts: &[&str]) -> Section {

@@ -1,5 +1,7 @@
 //! Packs the text of one section into chunks of even length.
 
+use std::ops::Range;
+
 use super::{LENGTH_AIM, LENGTH_MAX, LENGTH_MIN, sentences};
 use crate::document::{Block, BlockKind};
 
@@ -46,15 +48,25 @@ fn joins(chunk: &Piece, piece: &Piece, aim: usize) -> bool {
 fn join_crumb(packed: &mut Vec<Piece>) {
     let [.., before, last] = packed.as_mut_slice() else { return };
     if last.length < LENGTH_MIN && before.length + last.length <= LENGTH_MAX {
-        let crumb = std::mem::replace(last, Piece::of(BlockKind::Paragraph, String::new(), None));
-        before.append(crumb);
-        packed.pop();
+        if let Some(crumb) = packed.pop()
+            && let Some(before) = packed.last_mut()
+        {
+            before.append(crumb);
+        }
     }
 }
 
 impl Piece {
-    fn of(kind: BlockKind, text: String, page: Option<u32>) -> Self {
-        Self { length: text.chars().count(), text, page, page_end: page, last_kind: kind }
+    /// Takes a part of a block, by its bytes.
+    fn of(block: &Block, part: Range<usize>) -> Self {
+        let text = block.text[part.clone()].trim_end();
+        Self {
+            length: text.chars().count(),
+            text: text.trim_start_matches('\n').to_owned(),
+            page: block.page_at(part.start),
+            page_end: block.page_at((part.start + text.len()).saturating_sub(1)),
+            last_kind: block.kind,
+        }
     }
 
     fn append(&mut self, next: Self) {
@@ -72,39 +84,39 @@ impl Piece {
 /// Splits a block that is too long for a chunk: code and tables between lines, running text
 /// between sentences, and what is still too long between words.
 fn split(block: &Block) -> Vec<Piece> {
-    let text = block.text.trim_matches('\n').trim_end();
-    if text.chars().count() <= LENGTH_MAX {
-        return vec![Piece::of(block.kind, text.to_owned(), block.page)];
+    let text = &block.text;
+    let length = text.chars().count();
+    if length <= LENGTH_MAX {
+        return vec![Piece::of(block, 0..text.len())];
     }
     let parts: Vec<&str> = match block.kind {
         BlockKind::Code | BlockKind::Table => text.split_inclusive('\n').collect(),
         _ => sentences(text),
     };
     let parts = parts.into_iter().flat_map(|part| cut(part, LENGTH_AIM, LENGTH_MAX));
-    gather(parts, text.chars().count())
-        .into_iter()
-        .map(|text| Piece::of(block.kind, text, block.page))
-        .collect()
+    let pieces = gather(parts, length).into_iter().map(|part| Piece::of(block, part));
+    pieces.filter(|piece| !piece.text.trim().is_empty()).collect()
 }
 
-/// Joins neighbours up to an even share of the whole.
-fn gather<'a>(parts: impl Iterator<Item = &'a str>, total: usize) -> Vec<String> {
+/// Joins neighbours up to an even share of the whole; returns the bytes of each.
+fn gather<'a>(parts: impl Iterator<Item = &'a str>, total: usize) -> Vec<Range<usize>> {
     let share = total.div_ceil(total.div_ceil(LENGTH_AIM));
-    let mut gathered: Vec<(usize, String)> = Vec::new();
+    let mut gathered: Vec<(usize, Range<usize>)> = Vec::new();
+    let mut at = 0;
     for part in parts {
-        let length = part.chars().count();
+        let (length, end) = (part.chars().count(), at + part.len());
         match gathered.last_mut() {
-            Some((so_far, text))
+            Some((so_far, bytes))
                 if *so_far + length / 2 <= share && *so_far + length <= LENGTH_MAX =>
             {
-                text.push_str(part);
+                bytes.end = end;
                 *so_far += length;
             }
-            _ => gathered.push((length, part.to_owned())),
+            _ => gathered.push((length, at..end)),
         }
+        at = end;
     }
-    let trimmed = gathered.into_iter().map(|(_, text)| text.trim_end().to_owned());
-    trimmed.filter(|text| !text.trim().is_empty()).collect()
+    gathered.into_iter().map(|(_, bytes)| bytes).collect()
 }
 
 /// Cuts a part that is longer than `max` characters into pieces of about `aim`, behind blanks

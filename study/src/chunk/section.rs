@@ -73,6 +73,7 @@ fn fold_empty(sections: Vec<Section>) -> Vec<Section> {
                 kind: BlockKind::Paragraph,
                 text: heading.title,
                 page: heading.page,
+                page_turns: Vec::new(),
             }),
             (heading, _) => kept.push(Section { heading, blocks: section.blocks }),
         }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::document::{Block, BlockKind};
+use crate::document::{Block, BlockKind, PageTurn};
 
 fn heading(level: u8, text: &str) -> Block {
     block(BlockKind::Heading { level }, text)
@@ -14,7 +14,7 @@ fn paragraph(text: &str) -> Block {
 }
 
 fn block(kind: BlockKind, text: &str) -> Block {
-    Block { kind, text: text.to_owned(), page: None }
+    Block { kind, text: text.to_owned(), page: None, page_turns: Vec::new() }
 }
 
 fn document(blocks: Vec<Block>) -> ParsedDocument {
@@ -177,6 +177,39 @@ fn pages_follow_the_blocks() {
 }
 
 #[test]
+fn a_block_over_a_page_break_ends_on_the_next_page() {
+    let turn = PageTurn { at: 6, page: 4 };
+    let short = Block { page: Some(3), page_turns: vec![turn], ..paragraph("first second") };
+    let chunked = chunk_document(&document(vec![short]));
+    assert_eq!((chunked.chunks[0].page, chunked.chunks[0].page_end), (Some(3), Some(4)));
+}
+
+#[test]
+fn each_part_of_a_long_block_stands_on_its_own_pages() {
+    let text = filler(5000);
+    let turns = vec![PageTurn { at: 1500, page: 4 }, PageTurn { at: 3900, page: 6 }];
+    let long = Block { page: Some(3), page_turns: turns, ..paragraph(&text) };
+
+    let chunked = chunk_document(&document(vec![long]));
+
+    let mut at = 0;
+    for chunk in &chunked.chunks {
+        let start = at + text[at..].find(&chunk.text).unwrap();
+        at = start + chunk.text.len();
+        let page = |byte: usize| {
+            if byte < 1500 {
+                3
+            } else if byte < 3900 {
+                4
+            } else {
+                6
+            }
+        };
+        assert_eq!((chunk.page, chunk.page_end), (Some(page(start)), Some(page(at - 1))));
+    }
+}
+
+#[test]
 fn a_document_without_text_has_no_chunks_and_no_outline() {
     let chunked = chunk_document(&document(vec![paragraph(" \n ")]));
     assert!(chunked.chunks.is_empty() && chunked.outline.is_empty());
@@ -196,6 +229,7 @@ fn any_block() -> impl Strategy<Value = Block> {
         kind,
         text,
         page,
+        page_turns: Vec::new(),
     })
 }
 

@@ -13,7 +13,12 @@ use crate::testing::{FakeObserver, FakeParser, World, pending_material};
 const SOURCE: &[u8] = b"the file as it was uploaded";
 
 fn paragraph(text: &str) -> Block {
-    Block { kind: BlockKind::Paragraph, text: text.to_owned(), page: Some(1) }
+    Block {
+        kind: BlockKind::Paragraph,
+        text: text.to_owned(),
+        page: Some(1),
+        page_turns: Vec::new(),
+    }
 }
 
 fn document() -> ParsedDocument {

@@ -2,7 +2,7 @@
 //!
 //! It knows no format.
 
-use oxherd_study::document::{Block, BlockKind, ParsedDocument};
+use oxherd_study::document::{Block, BlockKind, PageTurn, ParsedDocument};
 use unicode_normalization::UnicodeNormalization;
 
 use super::{MAX_PAGES, ReadError};
@@ -42,6 +42,7 @@ impl Draft {
         self.document.page_count = None;
         for block in &mut self.document.blocks {
             block.page = None;
+            block.page_turns.clear();
         }
     }
 
@@ -55,12 +56,21 @@ impl Draft {
 
     /// Adds a block, unless nothing is left of its text; over-long headings become paragraphs.
     pub(crate) fn add(&mut self, kind: BlockKind, text: &str) -> Result<(), ReadError> {
-        let text = match kind {
-            BlockKind::Code | BlockKind::Table => lines(text),
-            BlockKind::Heading { .. } | BlockKind::Paragraph | BlockKind::ListItem => {
-                one_line(text)
-            }
-        };
+        self.add_over_pages(kind, text, &[])
+    }
+
+    /// The same for text that goes on on later pages; the turns count bytes of the text as given.
+    pub(crate) fn add_over_pages(
+        &mut self,
+        kind: BlockKind,
+        text: &str,
+        turns: &[PageTurn],
+    ) -> Result<(), ReadError> {
+        let turns = turns.iter().map(|turn| PageTurn {
+            at: clean(kind, text.get(..turn.at).unwrap_or(text)).len(),
+            page: turn.page,
+        });
+        let (page_turns, text): (Vec<_>, _) = (turns.collect(), clean(kind, text));
         if text.is_empty() {
             return Ok(());
         }
@@ -75,7 +85,10 @@ impl Draft {
         if self.document.blocks.len() >= MAX_BLOCKS {
             return Err(ReadError::TooMuchText);
         }
-        self.document.blocks.push(Block { kind, text, page: self.page });
+        if let Some(turn) = page_turns.last() {
+            self.document.page_count = self.document.page_count.max(Some(turn.page));
+        }
+        self.document.blocks.push(Block { kind, text, page: self.page, page_turns });
         Ok(())
     }
 
@@ -87,6 +100,13 @@ impl Draft {
         let has_words =
             self.document.blocks.iter().any(|block| block.text.contains(char::is_alphanumeric));
         if has_words { Ok(self.document) } else { Err(ReadError::NoText) }
+    }
+}
+
+fn clean(kind: BlockKind, text: &str) -> String {
+    match kind {
+        BlockKind::Code | BlockKind::Table => lines(text),
+        BlockKind::Heading { .. } | BlockKind::Paragraph | BlockKind::ListItem => one_line(text),
     }
 }
 

@@ -15,6 +15,7 @@ use super::event_ring::EventRing;
 use super::job_body::{LiveJob, Place};
 use super::operation::{Operation, Outcome, QueueNumber, Stamped, Taken};
 use super::queue_state::{Moment, QueueState, Standing};
+use super::scheduling::SchedulerBody;
 
 /// How often a job may take its process down before it is failed at its next start.
 pub(super) const STALLED_MAX: u32 = 2;
@@ -78,6 +79,9 @@ impl Machine {
                 Outcome::Promoted(promoted, queue.next_due_ms())
             }
             Operation::Recover { stalled_max } => queue.recover(stalled_max, now_ms),
+            Operation::Schedule { body, plan } => queue.schedule(*body, &plan, &mut moment),
+            Operation::ArmFollowing { followings } => queue.arm_following(followings, &mut moment),
+            Operation::Unschedule { id } => queue.unschedule(&id, now_ms),
             Operation::ChangeDelay { id, delay_ms } => queue.change_delay(id, delay_ms, now_ms),
             Operation::ChangePriority { id, priority, front, ended } => {
                 queue.change_priority(id, priority, front, ended)
@@ -134,12 +138,21 @@ impl Machine {
     pub(super) fn encode_head(&self, out: &mut Vec<u8>) {
         self.last_serial.encode(out);
         self.queues.iter().map(Head::of).collect::<Vec<_>>().encode(out);
+        self.queues.iter().map(QueueState::scheduler_bodies).collect::<Vec<_>>().encode(out);
     }
 
     pub(super) fn decode_head(bytes: &[u8]) -> Result<Self, Malformed> {
         let input = &mut Input::new(bytes);
         let last_serial = u64::decode(input)?;
-        let queues = Vec::<Head>::decode(input)?.into_iter().map(Head::into_queue).collect();
+        let mut queues: Vec<_> =
+            Vec::<Head>::decode(input)?.into_iter().map(Head::into_queue).collect();
+        // Heads that were written before there were schedulers end here.
+        if !input.is_empty() {
+            let bodies = Vec::<Vec<SchedulerBody>>::decode(input)?;
+            for (queue, bodies) in queues.iter_mut().zip(bodies) {
+                queue.schedulers = bodies.into_iter().map(|b| (b.id.clone(), b)).collect();
+            }
+        }
         Ok(Self { queues, last_serial })
     }
 
@@ -159,6 +172,10 @@ impl Machine {
 }
 
 impl QueueState {
+    fn scheduler_bodies(&self) -> Vec<SchedulerBody> {
+        self.schedulers.values().cloned().collect()
+    }
+
     fn restore(&mut self, job: LiveJob) {
         let (id, place) = (job.body.id.clone(), job.place);
         let slot = self.live.insert(job);

@@ -11,9 +11,11 @@ use crate::event::Position;
 use crate::job::{Job, JobId, NewJob, Payload, Token, generation_of};
 use crate::options::Deduplication;
 use crate::outcome::{Settled, Settlement, Verdict};
+use crate::scheduler::{Armed, Plan};
 
 use super::encoding::{Decode, Encode, Input, Malformed, encoded_enum, encoded_struct};
 use super::job_body::{PackedOptions, Record};
+use super::scheduling::{Following, SchedulerBody};
 
 /// The number of a queue, in the order in which queues were first opened.
 pub(super) type QueueNumber = u32;
@@ -47,6 +49,9 @@ pub(super) enum Operation {
     Sweep { interval_ms: u64, stalled_max: u32 },
     PromoteDue {},
     Recover { stalled_max: u32 },
+    Schedule { body: Box<SchedulerBody>, plan: Box<Plan> },
+    ArmFollowing { followings: Vec<Following> },
+    Unschedule { id: String },
     ChangeDelay { id: JobId, delay_ms: u64 },
     ChangePriority { id: JobId, priority: u32, front: bool, ended: Vec<Ended> },
     ChangeData { id: JobId, data: Payload, ended: Vec<Ended> },
@@ -70,6 +75,9 @@ encoded_enum!(Operation {
     13 => Sweep { interval_ms, stalled_max },
     14 => PromoteDue {},
     15 => Recover { stalled_max },
+    40 => Schedule { body, plan },
+    41 => ArmFollowing { followings },
+    42 => Unschedule { id },
     16 => ChangeDelay { id, delay_ms },
     17 => ChangePriority { id, priority, front, ended },
     18 => ChangeData { id, data, ended },
@@ -170,6 +178,9 @@ pub(super) enum Outcome {
     Renewed(Renewal),
     Swept(Vec<JobId>),
     Promoted(u64, Option<u64>),
+    Scheduled(Armed),
+    /// Jobs stand in the slots that a scheduler would take.
+    SlotTaken,
     Done,
     /// It changed nothing, because it means nothing in this state.
     Denied(QueueError),

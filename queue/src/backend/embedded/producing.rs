@@ -183,6 +183,9 @@ impl QueueState {
                 if self.live[slot].hold.as_ref().is_some_and(|hold| hold.until_ms > now_ms) {
                     return self.wrong_state(slot, "remove", "any but active");
                 }
+                if self.is_armed_run(id) {
+                    return Outcome::Denied(QueueError::ArmedRun(id.clone()));
+                }
                 let state = self.live[slot].place.state();
                 self.leave(slot);
                 let body = self.live.remove(slot).body;
@@ -209,6 +212,9 @@ impl QueueState {
             let event = EventKind::CancelRequested { id: id.clone() };
             let version = self.events.push(moment.now_ms, event);
             return Outcome::Cancelled(Cancelled::Requested { version, foreign: false });
+        }
+        if self.is_armed_run(id) {
+            return Outcome::Denied(QueueError::ArmedRun(id.clone()));
         }
         self.leave(slot);
         let end = End::Failed(Failure::cancelled().to_string());

@@ -70,7 +70,9 @@ impl QueueHandle {
             }
             claimed
         });
-        Ok(Claimed { jobs: jobs.collect(), next_due_ms })
+        let mut jobs = jobs.collect();
+        self.arm_following(&mut jobs).await;
+        Ok(Claimed { jobs, next_due_ms })
     }
 
     /// Returns inputs of the payload table by their serials.

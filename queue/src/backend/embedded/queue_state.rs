@@ -14,6 +14,7 @@ use super::deduplication::Deduplications;
 use super::ended_jobs::{EndedJobs, EndedKey};
 use super::event_ring::EventRing;
 use super::job_body::{JobBody, LiveJob, Place, Record};
+use super::scheduling::SchedulerBody;
 use super::slots::{Slot, Slots};
 
 /// When and in which journal row an operation takes place.
@@ -73,6 +74,7 @@ pub(super) struct QueueState {
     pub(super) active: BTreeMap<i64, Slot>,
     pub(super) ended: EndedJobs,
     pub(super) deduplications: Deduplications,
+    pub(super) schedulers: BTreeMap<Arc<str>, SchedulerBody>,
     pub(super) events: EventRing,
 }
 
@@ -93,6 +95,7 @@ impl QueueState {
             active: BTreeMap::new(),
             ended: EndedJobs::default(),
             deduplications: Deduplications::default(),
+            schedulers: BTreeMap::new(),
             events: EventRing::default(),
         }
     }

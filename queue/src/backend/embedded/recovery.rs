@@ -38,7 +38,12 @@ impl QueueState {
             hold.as_ref().is_none_or(|hold| hold.marked && hold.until_ms <= now_ms)
         };
         let stalled: Vec<_> = self.active.values().copied().filter(is_stalled).collect();
-        let ids = self.take_back(&stalled, stalled_max, now_ms);
+        // As in BullMQ, a series must not end because its runs stall.
+        let limit = |queue: &Self, slot: Slot| {
+            let is_run = queue.is_run_of_living(&queue.live[slot].body.id);
+            if is_run { u32::MAX } else { stalled_max }
+        };
+        let ids = self.take_back(&stalled, limit, now_ms);
         for slot in self.active.values() {
             if let Some(hold) = &mut self.live.change(*slot).hold {
                 hold.marked = true;
@@ -50,13 +55,19 @@ impl QueueState {
     /// Takes back every active job: the process that held them is gone.
     pub(super) fn recover(&mut self, stalled_max: u32, now_ms: u64) -> Outcome {
         let all: Vec<_> = self.active.values().copied().collect();
-        Outcome::Swept(self.take_back(&all, stalled_max, now_ms))
+        Outcome::Swept(self.take_back(&all, |_, _| stalled_max, now_ms))
     }
 
-    fn take_back(&mut self, stalled: &[Slot], stalled_max: u32, now_ms: u64) -> Vec<JobId> {
+    fn take_back(
+        &mut self,
+        stalled: &[Slot],
+        stalled_max: impl Fn(&Self, Slot) -> u32,
+        now_ms: u64,
+    ) -> Vec<JobId> {
         // From the newest to the oldest, each to the front: the oldest runs first.
         for &slot in stalled.iter().rev() {
             self.leave(slot);
+            let stalled_max = stalled_max(self, slot);
             let job = self.live.change(slot);
             job.body.stalled_count = job.body.stalled_count.saturating_add(1);
             let id = job.body.id.clone();

@@ -226,6 +226,7 @@ impl RedisQueue {
             }
             claimed.push(ClaimedJob { job, token: claim.token.clone(), version, unreadable });
         }
+        self.arm_following(&mut claimed, now_ms).await;
         Ok(claimed)
     }
 

@@ -100,6 +100,16 @@ impl QueueKeys {
         format!("{}de:{id}", self.base)
     }
 
+    /// The schedulers, by the slot of their armed run.
+    pub(super) fn schedulers(&self) -> String {
+        format!("{}repeat", self.base)
+    }
+
+    /// The definition of a scheduler.
+    pub(super) fn scheduler(&self, id: &str) -> String {
+        format!("{}repeat:{id}", self.base)
+    }
+
     /// Where BullMQ 5 puts the waiting jobs of a paused queue.
     pub(super) fn legacy_paused(&self) -> String {
         format!("{}paused", self.base)

@@ -54,10 +54,7 @@ impl Produce for RedisQueue {
         match self.link.script("remove", &call).await? {
             Value::Int(1) => Ok(true),
             Value::Int(0) => Ok(false),
-            Value::Int(-8) => Err(QueueError::Invalid {
-                what: "job",
-                why: format!("{id} is the next run of a scheduler; remove the scheduler instead"),
-            }),
+            Value::Int(-8) => Err(QueueError::ArmedRun(id.clone())),
             _ => Err(QueueError::WrongState {
                 id: id.clone(),
                 state: JobState::Active,
@@ -74,6 +71,9 @@ impl Produce for RedisQueue {
         let reply = self.link.script("cancel", &call).await?;
         if reply == Value::Nil {
             return Ok(Cancelled::Unknown);
+        }
+        if reply == Value::Int(-8) {
+            return Err(QueueError::ArmedRun(id.clone()));
         }
         let [state, version, holder] = wire::tuple(reply)?;
         let word = wire::text(state)?.unwrap_or_default();

@@ -42,10 +42,13 @@ scripts! {
     REPAIR = "repair.lua",
     OPEN = "open.lua",
     STATUS_PUT = "status_put.lua",
+    SCHEDULE = "schedule.lua",
+    ARM = "arm.lua",
+    UNSCHEDULE = "unschedule.lua",
 }
 
 /// Parts that several scripts, or several branches of one, share.
-const FRAGMENTS: [(&str, &str); 8] = [
+const FRAGMENTS: [(&str, &str); 10] = [
     ("settle", include_str!("lua/settle.lua")),
     ("due", include_str!("lua/due.lua")),
     ("claim", include_str!("lua/claim.lua")),
@@ -54,6 +57,8 @@ const FRAGMENTS: [(&str, &str); 8] = [
     ("state", include_str!("lua/state.lua")),
     ("deduplicate", include_str!("lua/deduplicate.lua")),
     ("place", include_str!("lua/place.lua")),
+    ("slot", include_str!("lua/slot.lua")),
+    ("iteration", include_str!("lua/iteration.lua")),
 ];
 
 /// Replaces each line `--@include name` by the fragment of that name, recursively.

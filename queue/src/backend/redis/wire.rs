@@ -101,6 +101,18 @@ fn unexpected(wanted: &str, found: &Value) -> QueueError {
     QueueError::Corrupt(format!("Redis answered {found} where {wanted} belongs"))
 }
 
+/// Reads the flat list of an HGETALL as texts by their names.
+pub(super) fn text_pairs(value: Value) -> Result<HashMap<String, String>> {
+    let mut pairs = HashMap::new();
+    let mut items = list(value)?.into_iter();
+    while let (Some(name), Some(content)) = (items.next(), items.next()) {
+        if let (Some(name), Some(content)) = (text(name)?, text(content)?) {
+            pairs.insert(name, content);
+        }
+    }
+    Ok(pairs)
+}
+
 /// The fields of a job hash, as stored.
 #[derive(Debug, Default)]
 pub(super) struct Fields {

@@ -1,6 +1,6 @@
 //! From lines to paragraphs, items and code.
 
-use oxherd_study::document::BlockKind;
+use oxherd_study::document::{BlockKind, PageTurn};
 
 use super::super::ReadError;
 use super::super::draft::Draft;
@@ -74,6 +74,7 @@ struct Open {
     text: String,
     last: Line,
     last_page: u32,
+    turns: Vec<PageTurn>,
     lines: usize,
     left: f32,
     right: f32,
@@ -107,13 +108,19 @@ impl Writer<'_> {
     fn close(&mut self) -> Result<(), ReadError> {
         let Some(open) = self.open.take() else { return Ok(()) };
         self.draft.set_page(open.page);
-        match open.kind {
-            BlockKind::ListItem => self.draft.add(open.kind, open.text.trim_start_matches(BULLETS)),
-            // One row is a line with a wide gap.
-            BlockKind::Table if open.lines == 1 => self.draft.add(BlockKind::Paragraph, &open.text),
-            BlockKind::Table => self.draft.add(open.kind, &open.text.replace('\t', " | ")),
-            _ => self.draft.add(open.kind, &open.text),
-        }
+        // One row is a line with a wide gap.
+        let is_row = open.kind == BlockKind::Table && open.lines == 1;
+        let kind = if is_row { BlockKind::Paragraph } else { open.kind };
+        let written = |text: &str| match kind {
+            BlockKind::ListItem => text.trim_start_matches(BULLETS).to_owned(),
+            BlockKind::Table => text.replace('\t', " | "),
+            _ => text.to_owned(),
+        };
+        let before =
+            |turn: &PageTurn| open.text.get(..turn.at).map_or(0, |text| written(text).len());
+        let turns: Vec<PageTurn> =
+            open.turns.iter().map(|turn| PageTurn { at: before(turn), ..*turn }).collect();
+        self.draft.add_over_pages(kind, &written(&open.text), &turns)
     }
 }
 
@@ -134,6 +141,7 @@ impl Open {
             text: line.text.clone(),
             last: line.clone(),
             last_page: page,
+            turns: Vec::new(),
             lines: 1,
             left: line.x,
             right: line.x_end,
@@ -187,6 +195,9 @@ impl Open {
     }
 
     fn add(&mut self, page: u32, line: &Line, words: &Words) {
+        if page != self.last_page {
+            self.turns.push(PageTurn { at: self.text.len(), page });
+        }
         if self.kind == BlockKind::Code {
             let pitch =
                 (self.last.x_end - self.last.x) / self.last.text.chars().count().max(1) as f32;

@@ -11,6 +11,7 @@ use crate::error::QueueError;
 use crate::job::{ClaimedJob, JobId, NewJob, Payload};
 use crate::options::{Deduplication, JobOptions, Retention};
 use crate::outcome::Verdict;
+use crate::scheduler::{NewScheduler, Schedule as _};
 
 use super::super::checkpoint::Pace;
 use super::super::queue_state::{QueueState, Standing};
@@ -60,6 +61,11 @@ impl Player {
             ..Deduplication::simple(id)
         };
         self.random.random_bool(0.3).then_some(rule)
+    }
+
+    fn some_run(&mut self) -> NewJob {
+        let options = JobOptions { attempts: 2, ..JobOptions::bare() };
+        job(&"x".repeat(self.random.random_range(0..50))).with_options(options)
     }
 
     fn some_verdict(&mut self) -> Verdict {
@@ -136,7 +142,13 @@ impl Player {
 
     async fn keep_up(&mut self, world: &World) -> Result<(), QueueError> {
         world.clock.pass(self.random.random_range(0..8000));
-        match self.random.random_range(0..5) {
+        match self.random.random_range(0..8) {
+            5 => world.queue.remove_scheduler("s").await.map(drop),
+            6 | 7 => {
+                let every = Duration::from_secs(self.random.random_range(2..4));
+                let scheduler = NewScheduler::every("s", every, self.some_run());
+                world.queue.upsert_scheduler(scheduler).await.map(drop)
+            }
             0 => world.queue.pause().await,
             1 | 2 => world.queue.resume().await,
             3 => world.queue.sweep_stalled(Duration::from_secs(5), 2).await.map(drop),

@@ -8,7 +8,7 @@
 --          options keep no failed job; parents and deduplication follow. Active: a mark, which
 --          renewals return and settling heeds.
 -- Events   failed{prev = the state} | cancel-requested.
--- Returns  false when there is no such job, else the state found, the position of the event ('' if
+-- Returns  false when there is no such job, -8 when it is the armed run of a scheduler, else the state found, the position of the event ('' if
 --          the job had ended) and the holder of the lock (or false).
 local base, marks, now, id, reason = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local clock, job, events = tonumber(now), base .. id, base .. 'events'
@@ -23,7 +23,11 @@ if state == 'active' then
   local version = redis.call('XADD', events, '*', 'event', 'cancel-requested', 'jobId', id)
   return { state, version, redis.call('GET', job .. ':lock') }
 end
-local row = redis.call('HMGET', job, 'opts', 'parentKey', 'parent', 'deid')
+local row = redis.call('HMGET', job, 'opts', 'parentKey', 'parent', 'deid', 'rjk')
+local armed = row[5] and redis.call('ZSCORE', base .. 'repeat', row[5])
+if armed and id == 'repeat:' .. row[5] .. ':' .. string.format('%.0f', tonumber(armed)) then
+  return -8
+end
 local readable, opts = pcall(cjson.decode, row[1] or '')
 local keep = readable and type(opts) == 'table' and opts.removeOnFail
 if type(keep) == 'table' then keep = keep.count end
