@@ -6,6 +6,7 @@
 //! store does not.
 
 mod change;
+mod deduplicate;
 pub mod embedded;
 pub mod redis;
 
@@ -23,11 +24,15 @@ use crate::scheduler::Schedule;
 use crate::status::StatusStore;
 
 pub use self::change::Change;
+pub use self::deduplicate::Deduplicate;
 
 /// Everything that a queue can do.
-pub trait Backend: Produce + Change + Consume + Inspect + Maintain + Schedule {}
+pub trait Backend:
+    Produce + Change + Deduplicate + Consume + Inspect + Maintain + Schedule
+{
+}
 
-impl<T: Produce + Change + Consume + Inspect + Maintain + Schedule> Backend for T {}
+impl<T: Produce + Change + Deduplicate + Consume + Inspect + Maintain + Schedule> Backend for T {}
 
 /// The queues and status records of an installation, on one store.
 #[async_trait]
@@ -64,7 +69,7 @@ pub trait Produce: Send + Sync {
 
     /// Asks for runs, safely however often: see [`Submitted`].
     ///
-    /// Each job must have an id; its run is the `generation` member of its data.
+    /// Each job must have an id and no deduplication; its run is the `generation` member of its data.
     async fn submit(&self, jobs: Vec<NewJob>) -> Result<Vec<Submitted>>;
 
     /// Puts a finished job back to wait (BullMQ `job.retry()`), with its attempts reset if asked.
@@ -106,14 +111,19 @@ pub enum Added {
         /// The id.
         id: JobId,
     },
+    /// Another job stands for the add (see [`crate::options::Deduplication`]); none was created.
+    Deduplicated {
+        /// The id of that job.
+        id: JobId,
+    },
 }
 
 impl Added {
-    /// Returns the id of the job, new or old.
+    /// Returns the id of the job that stands for the add, new or old.
     #[must_use]
     pub fn id(&self) -> &JobId {
         match self {
-            Self::Created { id, .. } | Self::Duplicate { id } => id,
+            Self::Created { id, .. } | Self::Duplicate { id } | Self::Deduplicated { id } => id,
         }
     }
 }

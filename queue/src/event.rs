@@ -104,6 +104,8 @@ pub enum EventKind {
     Stalled { id: JobId },
     /// An add found a job with the same id.
     Duplicated { id: JobId },
+    /// Of two adds that mean the same work, the job `id` stays, or stands in for both.
+    Deduplicated { id: JobId, deduplication_id: String, dropped: JobId },
     /// A job was removed; `prev` is the state it was in.
     Removed { id: JobId, prev: Option<JobState> },
     /// An active job was asked to stop (ours; BullMQ clients ignore it).
@@ -133,6 +135,7 @@ impl EventKind {
             | Self::RetriesExhausted { id, .. }
             | Self::Stalled { id }
             | Self::Duplicated { id }
+            | Self::Deduplicated { id, .. }
             | Self::Removed { id, .. }
             | Self::CancelRequested { id } => Some(id),
             Self::Other { id, .. } => id.as_ref(),

@@ -265,6 +265,22 @@ impl NewJob {
         Self { options, ..self }
     }
 
+    /// Checks that the job can be submitted: it needs an id, which is all that tells it from
+    /// others.
+    ///
+    /// # Errors
+    /// [`QueueError::Invalid`] for what [`Self::check`] refuses, for a job without an id and for one
+    /// with a deduplication.
+    pub fn check_submitted(&self) -> Result<(), QueueError> {
+        self.check()?;
+        let why = match (&self.id, &self.options.deduplication) {
+            (Some(_), None) => return Ok(()),
+            (None, _) => "a submitted job must have an id",
+            (_, Some(_)) => "a submitted job is told from others by its id, not by deduplication",
+        };
+        Err(QueueError::Invalid { what: "job", why: format!("{why} ({:?})", self.name) })
+    }
+
     /// Checks that a store can keep the job, before anything of it is written.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! What a producer may ask for a job, with BullMQ's meaning and spelling on the wire.
 
+mod deduplication;
+
 use std::time::Duration;
 
 use rand::RngExt as _;
@@ -7,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::QueueError;
+
+pub use self::deduplication::Deduplication;
 
 /// How long a finished job is kept (BullMQ `removeOnComplete` and `removeOnFail`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +108,8 @@ pub struct JobOptions {
     pub priority: u32,
     /// Whether a job without a priority comes to wait in front of the others, as the next to run.
     pub lifo: bool,
+    /// Which other adds mean the same work.
+    pub deduplication: Option<Deduplication>,
     /// How long the job is kept when it completed; `None` leaves it to the worker.
     pub remove_on_complete: Option<Retention>,
     /// How long the job is kept when it failed; `None` leaves it to the worker.
@@ -128,6 +134,7 @@ impl Default for JobOptions {
             delay_ms: 0,
             priority: 0,
             lifo: false,
+            deduplication: None,
             remove_on_complete: Some(Retention { count: Some(100), age_seconds: Some(3600) }),
             remove_on_fail: Some(Retention { count: None, age_seconds: Some(86_400) }),
             keep_logs: None,
@@ -172,12 +179,19 @@ impl JobOptions {
         Self { priority, ..self }
     }
 
+    /// Lets other adds that mean the same work stand for the same job.
+    #[must_use]
+    pub fn deduplicated(self, deduplication: Deduplication) -> Self {
+        Self { deduplication: Some(deduplication), ..self }
+    }
+
     /// Checks that the options are within what a store can keep.
     ///
     /// # Errors
     /// [`QueueError::Invalid`] naming the option and what would be accepted.
     pub fn check(&self) -> Result<(), QueueError> {
-        check_priority(self.priority)
+        check_priority(self.priority)?;
+        self.deduplication.as_ref().map_or(Ok(()), Deduplication::check)
     }
 
     /// Tells on which side of the line the job comes to wait.
@@ -207,6 +221,9 @@ impl JobOptions {
         }
         if self.lifo {
             put("lifo", true.into());
+        }
+        if let Some(deduplication) = &self.deduplication {
+            put("de", deduplication.to_wire());
         }
         if let Some(keep) = self.remove_on_complete {
             put("removeOnComplete", retention_to_wire(keep));
@@ -256,6 +273,10 @@ impl JobOptions {
         options.lifo = members.get("lifo") == Some(&Value::Bool(true));
         if options.lifo {
             members.remove("lifo");
+        }
+        options.deduplication = members.get("de").and_then(Deduplication::from_wire);
+        if options.deduplication.is_some() {
+            members.remove("de");
         }
         if let Some(backoff) = members.remove("backoff") {
             options.backoff = backoff_from_wire(&backoff)?;
@@ -394,6 +415,7 @@ mod tests {
             keep_logs: Some(3),
             priority: 7,
             lifo: true,
+            deduplication: Some(Deduplication::simple("once")),
             ..JobOptions::default()
         };
         let back = JobOptions::from_wire(options.to_wire(Some("mat_1"))).unwrap();

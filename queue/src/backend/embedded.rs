@@ -17,6 +17,7 @@
 mod changing;
 mod checkpoint;
 mod consuming;
+mod deduplication;
 mod door;
 mod encoding;
 mod ended_jobs;

@@ -7,8 +7,8 @@
 //! * [`keys`], [`wire`], [`scripts`]: how things are spelled, read and done in Redis.
 //! * [`dial`], [`connection`], [`dedicated`], [`fault`], [`time`]: connections that come back by
 //!   themselves, and the clock of the server.
-//! * [`produce`] with [`coalesce`], [`change`], [`consume`] with [`wake`] and [`unanswered`],
-//!   [`inspect`] with [`stream`], [`maintain`], [`schedule`]: the roles of a queue.
+//! * [`produce`] with [`coalesce`], [`change`], [`deduplicate`], [`schedule`], [`consume`] with
+//!   [`wake`] and [`unanswered`], [`inspect`] with [`stream`], [`maintain`]: the roles of a queue.
 //! * [`status`]: the job records. [`boot`]: what a server must be like.
 //!
 //! Never holds state that another process could not take over: everything durable is in Redis.
@@ -19,6 +19,7 @@ mod coalesce;
 mod connection;
 mod consume;
 mod dedicated;
+mod deduplicate;
 mod dial;
 mod fault;
 mod inspect;

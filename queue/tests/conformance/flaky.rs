@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use oxherd_queue::backend::{
-    Added, Cancelled, Change, Claim, Claimed, Consume, Counts, EventPage, Held, Inspect, ListQuery,
-    Maintain, Produce, Renewal, Submitted, Turn, Waited,
+    Added, Cancelled, Change, Claim, Claimed, Consume, Counts, Deduplicate, EventPage, Held,
+    Inspect, ListQuery, Maintain, Produce, Renewal, Submitted, Turn, Waited,
 };
 use oxherd_queue::job::JobSnapshot;
 use oxherd_queue::outcome::Settlement;
@@ -128,6 +128,17 @@ impl Change for Flaky {
 
     async fn change_data(&self, id: &JobId, data: Payload) -> Result<()> {
         self.inner.change_data(id, data).await
+    }
+}
+
+#[async_trait]
+impl Deduplicate for Flaky {
+    async fn deduplication_owner(&self, id: &str) -> Result<Option<JobId>> {
+        self.inner.deduplication_owner(id).await
+    }
+
+    async fn free_deduplication(&self, id: &str, owner: Option<&JobId>) -> Result<bool> {
+        self.inner.free_deduplication(id, owner).await
     }
 }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 use oxherd_queue::backend::{Added, Cancelled, Held, Submitted};
 use oxherd_queue::job::{ClaimedJob, Token};
 use oxherd_queue::outcome::{Settled, Verdict};
-use oxherd_queue::{JobId, JobOptions, JobState, NewJob, Payload, Position, QueueError, Retention};
+use oxherd_queue::{
+    Deduplication, JobId, JobOptions, JobState, NewJob, Payload, Position, QueueError, Retention,
+};
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any};
 use proptest::prop_oneof;
@@ -20,6 +22,8 @@ use crate::world::{Kind, World, claim, completed, failed, id, retried, settlemen
 enum Step {
     Add { name: usize, delayed: bool, attempts: u32, rank: usize },
     AddNumbered { jobs: usize },
+    AddOnce { delayed: bool, numbered: bool, rule: usize },
+    FreeDeduplication,
     Submit { name: usize, generation: u64 },
     Claim { max: usize },
     Settle { which: usize, how: usize, keep: usize, claim: usize },
@@ -42,6 +46,23 @@ enum Step {
 const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
 /// Priorities, and whether the job is added in front.
 const RANKS: [(u32, bool); 5] = [(0, false), (0, true), (1, false), (1, true), (2, false)];
+/// The rules of adds that mean the same; times are far longer than a case.
+fn rules() -> Vec<Deduplication> {
+    let (simple, last) = (Deduplication::simple("x"), Deduplication::keep_last("x"));
+    let throttle = Deduplication::throttle("x", FAR);
+    vec![
+        Deduplication { reschedule: true, ..simple.clone() },
+        Deduplication { replace: true, ..simple.clone() },
+        Deduplication { replace: true, ..throttle.clone() },
+        Deduplication { replace: true, ..last.clone() },
+        Deduplication { extend: true, ..throttle },
+        Deduplication::debounce("x", FAR),
+        Deduplication { ttl_ms: 1_000_000, extend: true, ..last.clone() },
+        simple,
+        last,
+    ]
+}
+
 /// Delays and pauses are far longer than a case: the clocks of the stores need not agree.
 const FAR: Duration = Duration::from_secs(3650);
 
@@ -51,6 +72,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => (name.clone(), any::<bool>(), 1..3_u32, 0..RANKS.len())
             .prop_map(|(name, delayed, attempts, rank)| Step::Add { name, delayed, attempts, rank }),
         1 => (0..4_usize).prop_map(|jobs| Step::AddNumbered { jobs }),
+        4 => (any::<bool>(), any::<bool>(), 0..rules().len()).prop_map(|(delayed, numbered, rule)| {
+            Step::AddOnce { delayed, numbered, rule }
+        }),
+        1 => Just(Step::FreeDeduplication),
         3 => (name.clone(), 0..4_u64)
             .prop_map(|(name, generation)| Step::Submit { name, generation }),
         5 => (0..4_usize).prop_map(|max| Step::Claim { max }),
@@ -133,6 +158,7 @@ struct Seen {
     waiting: [Vec<JobId>; 2],
     jobs: Vec<String>,
     paused: bool,
+    owner: Option<JobId>,
 }
 
 impl Player {
@@ -172,6 +198,7 @@ impl Player {
             ],
             jobs,
             paused: queue.is_paused().await.unwrap(),
+            owner: queue.deduplication_owner("x").await.unwrap(),
         }
     }
 
@@ -191,6 +218,18 @@ impl Player {
             Step::AddNumbered { jobs } => {
                 let jobs = (0..*jobs).map(|_| crate::world::job("work")).collect();
                 let results = queue.add(jobs).await.unwrap();
+                self.numbered.extend(results.iter().map(|added| added.id().clone()));
+                added(&results)
+            }
+            Step::AddOnce { delayed, numbered, rule } => {
+                let rule = rules().swap_remove(*rule);
+                // An owner that became due at once would do so at different times.
+                let delayed = *delayed || rule.reschedule;
+                let delay_ms = if delayed { u64::try_from(FAR.as_millis()).unwrap() } else { 0 };
+                let options = JobOptions { delay_ms, ..JobOptions::bare() }.deduplicated(rule);
+                let job = crate::world::job("work").with_options(options);
+                let job = if *numbered { job } else { job.with_id(id(NAMES[0])) };
+                let results = queue.add(vec![job]).await.unwrap();
                 self.numbered.extend(results.iter().map(|added| added.id().clone()));
                 added(&results)
             }
@@ -254,6 +293,9 @@ impl Player {
             Step::ChangeData { name } => {
                 let data = Payload::parse(r#"{"generation":2}"#).unwrap();
                 format!("{:?}", queue.change_data(&named(name), data).await.map_err(kind))
+            }
+            Step::FreeDeduplication => {
+                format!("{:?}", queue.free_deduplication("x", None).await.map_err(kind))
             }
             Step::Log { name, keep } => {
                 format!("{:?}", queue.log(&named(name), "row", *keep).await.map_err(kind))
@@ -343,6 +385,7 @@ fn added(results: &[Added]) -> String {
     let word = |added: &Added| match added {
         Added::Created { id, .. } => format!("created {id}"),
         Added::Duplicate { id } => format!("duplicate {id}"),
+        Added::Deduplicated { id } => format!("deduplicated {id}"),
     };
     results.iter().map(word).collect::<Vec<_>>().join(", ")
 }

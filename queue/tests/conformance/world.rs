@@ -112,7 +112,7 @@ impl World {
     pub(crate) async fn add_job(&self, job: NewJob) -> JobId {
         match self.queue.add(vec![job]).await.unwrap().swap_remove(0) {
             Added::Created { id, .. } => id,
-            Added::Duplicate { id } => panic!("job {id} existed"),
+            other => panic!("no job was created: {other:?}"),
         }
     }
 
@@ -286,6 +286,7 @@ fn word(event: &Event) -> String {
         Kind::RetriesExhausted { id, .. } => format!("retries-exhausted {id}"),
         Kind::Stalled { id } => format!("stalled {id}"),
         Kind::Duplicated { id } => format!("duplicated {id}"),
+        Kind::Deduplicated { id, dropped, .. } => format!("deduplicated {id} for {dropped}"),
         Kind::Removed { id, prev } => format!("removed {id}{}", from(prev)),
         Kind::CancelRequested { id } => format!("cancel-requested {id}"),
         Kind::Drained => "drained".to_owned(),

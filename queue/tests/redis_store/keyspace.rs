@@ -9,7 +9,9 @@ use std::time::Duration;
 use oxherd_queue::backend::Claim;
 use oxherd_queue::job::Token;
 use oxherd_queue::outcome::Verdict;
-use oxherd_queue::{Backend, Backoff, JobId, JobOptions, NewJob, Payload, Retention};
+use oxherd_queue::{
+    Backend, Backoff, Deduplication, JobId, JobOptions, NewJob, Payload, Retention,
+};
 use redis::aio::MultiplexedConnection;
 
 use crate::server::{Server, add, ask, claim_one, completed, job, run, settle};
@@ -233,6 +235,86 @@ fn a_changed_delay_counts_from_now() {
         assert!((score / 4096.0 - marker).abs() < 1.0, "{score} {marker}");
         let last = found["events"].lines().last().unwrap();
         assert_eq!(last, "event=delayed jobId=1 delay=now");
+    });
+}
+
+#[test]
+fn a_deduplicated_job_has_its_key_with_its_time() {
+    run(|server| async move {
+        let mut stranger = server.connect().await;
+        let queue = server.queue().await;
+        let rule = Deduplication::throttle("x", Duration::from_secs(60));
+        let once = || send(JobOptions::bare().deduplicated(rule.clone()));
+
+        queue.add(vec![once(), once()]).await.unwrap();
+
+        let hash = format!(
+            r#"hash data={{"to":"x"}} deid=x delay=0 name=send opts={{"attempts":0,"de":{{"id":"x","ttl":60000}},"timestamp":{T}}} priority=0 timestamp={T}"#
+        );
+        let expected = [
+            ("1", hash.as_str()),
+            ("wait", "list 1"),
+            ("marker", "zset 0=0"),
+            ("id", "string 2"),
+            ("de:x", "string 1"),
+            (
+                "events",
+                "stream event=added jobId=1 name=send\nevent=waiting jobId=1\n\
+                 event=deduplicated jobId=1 deduplicationId=x deduplicatedJobId=2",
+            ),
+        ];
+        expect(&mut stranger, &expected).await;
+        let left: i64 = ask(&mut stranger, "PTTL bull:m:de:x").await;
+        assert!((50_000..=60_000).contains(&left), "{left}");
+        let job = claim_one(&queue).await;
+        settle(&queue, &job, completed("1")).await;
+        assert!(dump(&mut stranger).await.contains_key("de:x"), "the time outlives the job");
+    });
+}
+
+#[test]
+fn an_add_kept_for_later_stands_beside_the_id() {
+    run(|server| async move {
+        let mut stranger = server.connect().await;
+        let queue = server.queue().await;
+        let last = || send(JobOptions::bare().deduplicated(Deduplication::keep_last("x")));
+        queue.add(vec![last()]).await.unwrap();
+        let job = claim_one(&queue).await;
+
+        queue.add(vec![last()]).await.unwrap();
+
+        let opts = format!(
+            r#"{{"attempts":0,"de":{{"id":"x","keepLastIfActive":true}},"timestamp":{T}}}"#
+        );
+        let found = dump(&mut stranger).await;
+        assert_eq!(found["dn:x"], format!(r#"hash data={{"to":"x"}} jid=2 name=send opts={opts}"#));
+        assert!(!found.contains_key("2"));
+        settle(&queue, &job, completed("1")).await;
+        let found = dump(&mut stranger).await;
+        let hash = format!(
+            r#"hash data={{"to":"x"}} deid=x delay=0 name=send opts={opts} priority=0 timestamp=now"#
+        );
+        assert_eq!((found["2"].as_str(), found["de:x"].as_str()), (hash.as_str(), "string 2"));
+        assert!(!found.contains_key("dn:x"));
+        assert_eq!(found["id"], "string 3");
+    });
+}
+
+#[test]
+fn an_owner_whose_hash_is_gone_holds_no_id() {
+    run(|server| async move {
+        let mut stranger = server.connect().await;
+        let queue = server.queue().await;
+        let once = || send(JobOptions::bare().deduplicated(Deduplication::simple("x")));
+        queue.add(vec![once()]).await.unwrap();
+        let _: i64 = ask(&mut stranger, "DEL bull:m:1").await;
+        let _: i64 = ask(&mut stranger, "HSET bull:m:dn:x jid 9").await;
+
+        queue.add(vec![once()]).await.unwrap();
+
+        let found = dump(&mut stranger).await;
+        assert_eq!(found["de:x"], "string 2");
+        assert!(found.contains_key("2") && !found.contains_key("dn:x"), "{found:?}");
     });
 }
 

@@ -185,7 +185,7 @@ pub(crate) fn job(data: &str) -> NewJob {
 pub(crate) async fn add(queue: &Arc<dyn Backend>, job: NewJob) -> JobId {
     match queue.add(vec![job]).await.unwrap().swap_remove(0) {
         Added::Created { id, .. } => id,
-        Added::Duplicate { id } => panic!("job {id} existed"),
+        other => panic!("no job was created: {other:?}"),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::job::{JobId, JobState, Payload, Token};
 use crate::outcome::{Failure, Settled, Settlement, Verdict};
 
 use super::job_body::{Hold, Place};
-use super::operation::{Ended, Operation, Outcome, Taken, TakenJob, millis, retention};
+use super::operation::{Ended, Operation, Outcome, Taken, TakenJob, millis};
 use super::queue_state::{End, Moment, QueueState, Side, Standing};
 use super::slots::Slot;
 
@@ -19,7 +19,7 @@ impl QueueState {
         &mut self,
         settlements: Vec<Settlement>,
         next: Option<Claim>,
-        moment: &Moment<'_>,
+        moment: &mut Moment<'_>,
     ) -> Outcome {
         let settled: Vec<_> =
             settlements.into_iter().map(|settlement| self.settle(settlement, moment)).collect();
@@ -77,7 +77,7 @@ impl QueueState {
         }
     }
 
-    fn settle(&mut self, settlement: Settlement, moment: &Moment<'_>) -> Settled {
+    fn settle(&mut self, settlement: Settlement, moment: &mut Moment<'_>) -> Settled {
         let Settlement { id, token, verdict, keep, attempts_max } = settlement;
         let slot = match self.held(&id, &token, moment.now_ms) {
             Ok(slot) => slot,
@@ -96,13 +96,10 @@ impl QueueState {
         self.leave(slot);
         let (state, version) = match verdict {
             Verdict::Complete { result } => {
-                let own = self.live[slot].body.options.unpack().remove_on_complete;
-                let end = End::Completed(result);
-                (JobState::Completed, self.end(slot, end, retention(own, keep), moment))
+                (JobState::Completed, self.end(slot, End::Completed(result), keep, moment))
             }
             Verdict::Fail { reason, .. } => {
-                let own = self.live[slot].body.options.unpack().remove_on_fail;
-                let version = self.end(slot, End::Failed(reason), retention(own, keep), moment);
+                let version = self.end(slot, End::Failed(reason), keep, moment);
                 if attempts_made >= attempts_max {
                     self.events.push(now_ms, EventKind::RetriesExhausted { id, attempts_made });
                 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::job::{Job, JobId, JobState, Payload, Token};
-use crate::options::{Backoff, BackoffKind, JobOptions, Retention};
+use crate::options::{Backoff, BackoffKind, Deduplication, JobOptions, Retention};
 
 use super::encoding::{Decode, Encode, Input, Malformed, encoded_enum, encoded_struct, put_bytes};
 
@@ -327,16 +327,21 @@ impl PackedOptions {
 struct Rare {
     priority: u32,
     lifo: bool,
+    deduplication: Option<Deduplication>,
 }
 
 impl Rare {
     fn of(options: &JobOptions) -> Self {
-        Self { priority: options.priority, lifo: options.lifo }
+        Self {
+            priority: options.priority,
+            lifo: options.lifo,
+            deduplication: options.deduplication.clone(),
+        }
     }
 
     fn into_options(self, options: JobOptions) -> JobOptions {
-        let Self { priority, lifo } = self;
-        JobOptions { priority, lifo, ..options }
+        let Self { priority, lifo, deduplication } = self;
+        JobOptions { priority, lifo, deduplication, ..options }
     }
 }
 
@@ -349,6 +354,10 @@ impl Encode for Rare {
         if self.lifo {
             out.push(2);
         }
+        if let Some(deduplication) = &self.deduplication {
+            out.push(3);
+            deduplication.encode(out);
+        }
     }
 }
 
@@ -360,6 +369,7 @@ impl Decode for Rare {
             match input.byte()? {
                 1 => rare.priority = Decode::decode(input)?,
                 2 => rare.lifo = true,
+                3 => rare.deduplication = Some(Decode::decode(input)?),
                 _ => return Err(Malformed("options")),
             }
         }
@@ -419,6 +429,7 @@ mod tests {
         options.other.insert("tm".to_owned(), "00-abc".into());
         options.priority = 70_000;
         options.lifo = true;
+        options.deduplication = Some(Deduplication::simple("once"));
         options.backoff = options.backoff.map(|backoff| backoff.with_jitter(0.25));
         assert_eq!(PackedOptions::pack(&options).unpack(), options);
         assert_eq!(PackedOptions::pack(&JobOptions::bare()).unpack(), JobOptions::bare());

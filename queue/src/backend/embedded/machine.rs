@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::event::Position;
 
+use super::deduplication::Deduplications;
 use super::encoding::{Decode as _, Encode, Input, Malformed, encoded_struct};
 use super::ended_jobs::Graves;
 use super::event_ring::EventRing;
@@ -60,11 +61,11 @@ impl Machine {
             Operation::Submit { jobs, runs } => queue.submit(jobs, &runs, &mut moment),
             Operation::Retry { id, reset, ended } => queue.retry(id, reset, ended, &mut moment),
             Operation::Remove { id } => queue.remove(&id, now_ms),
-            Operation::Cancel { id } => queue.cancel(&id, &moment),
+            Operation::Cancel { id } => queue.cancel(&id, &mut moment),
             Operation::Promote { id } => queue.promote(id, now_ms),
             Operation::Pause {} => queue.pause(now_ms),
             Operation::Resume {} => queue.resume(now_ms),
-            Operation::Turn { settlements, next } => queue.turn(settlements, next, &moment),
+            Operation::Turn { settlements, next } => queue.turn(settlements, next, &mut moment),
             Operation::Renew { held, lock_ms } => queue.renew(held, lock_ms, now_ms),
             Operation::Progress { id, progress, ended } => {
                 queue.progress(id, progress, ended, now_ms)
@@ -87,6 +88,9 @@ impl Machine {
             }
             Operation::ChangeData { id, data, ended } => {
                 queue.change_data(id, data, ended, &mut moment)
+            }
+            Operation::FreeDeduplication { id, owner } => {
+                queue.free_deduplication(&id, owner.as_ref())
             }
         }
     }
@@ -199,6 +203,7 @@ struct Head {
     last_ms: u64,
     last_seq: u64,
     graves: Graves,
+    deduplications: Deduplications,
 }
 
 encoded_struct!(Head {
@@ -211,6 +216,7 @@ encoded_struct!(Head {
     last_ms,
     last_seq,
     graves,
+    deduplications,
 });
 
 impl Head {
@@ -226,6 +232,7 @@ impl Head {
             last_ms: last.ms,
             last_seq: last.seq,
             graves: queue.ended.graves.clone(),
+            deduplications: queue.deduplications.clone(),
         }
     }
 
@@ -236,6 +243,7 @@ impl Head {
             back: self.back,
             front: self.front,
             swept_until_ms: self.swept_until_ms,
+            deduplications: self.deduplications,
             events: EventRing::starting_after(Position { ms: self.last_ms, seq: self.last_seq }),
             ..QueueState::new(self.name)
         };

@@ -9,7 +9,7 @@ use crate::backend::{Added, Cancelled, Claim, Held, Renewal, Submitted};
 use crate::error::QueueError;
 use crate::event::Position;
 use crate::job::{Job, JobId, NewJob, Payload, Token, generation_of};
-use crate::options::Retention;
+use crate::options::Deduplication;
 use crate::outcome::{Settled, Settlement, Verdict};
 use crate::scheduler::{Armed, Plan};
 
@@ -55,6 +55,7 @@ pub(super) enum Operation {
     ChangeDelay { id: JobId, delay_ms: u64 },
     ChangePriority { id: JobId, priority: u32, front: bool, ended: Vec<Ended> },
     ChangeData { id: JobId, data: Payload, ended: Vec<Ended> },
+    FreeDeduplication { id: Arc<str>, owner: Option<JobId> },
 }
 
 encoded_enum!(Operation {
@@ -80,6 +81,7 @@ encoded_enum!(Operation {
     16 => ChangeDelay { id, delay_ms },
     17 => ChangePriority { id, priority, front, ended },
     18 => ChangeData { id, data, ended },
+    19 => FreeDeduplication { id, owner },
 });
 
 /// A job to add.
@@ -94,6 +96,7 @@ pub(super) struct AddedJob {
     pub(super) priority: u32,
     /// Whether it comes to wait in front of the line.
     pub(super) front: bool,
+    pub(super) deduplication: Option<Box<Deduplication>>,
     /// The run that a submit asks for.
     pub(super) generation: u64,
 }
@@ -107,6 +110,7 @@ encoded_struct!(AddedJob {
     timestamp_ms,
     priority,
     front,
+    deduplication,
     generation,
 });
 
@@ -118,6 +122,7 @@ impl AddedJob {
             timestamp_ms: job.options.timestamp_ms,
             priority: job.options.priority,
             front: job.options.is_front(),
+            deduplication: job.options.deduplication.map(Box::new),
             generation: 0,
             name: job.name.into(),
             data: job.data,
@@ -266,11 +271,6 @@ impl Decode for Verdict {
             _ => return Err(Malformed("verdict")),
         })
     }
-}
-
-/// Returns the retention that holds for an ending job: its own, else its worker's, else for ever.
-pub(super) fn retention(own: Option<Retention>, worker: Option<Retention>) -> Retention {
-    own.or(worker).unwrap_or(Retention::ALL)
 }
 
 pub(super) fn millis(duration: std::time::Duration) -> u64 {

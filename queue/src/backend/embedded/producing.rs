@@ -10,7 +10,7 @@ use crate::outcome::Failure;
 
 use super::ended_jobs::EndedKey;
 use super::job_body::{JobBody, Place};
-use super::operation::{AddedJob, Ended, EndedRun, Operation, Outcome, retention};
+use super::operation::{AddedJob, Ended, EndedRun, Operation, Outcome};
 use super::queue_state::{End, Moment, QueueState, Side, Standing};
 use super::slots::Slot;
 
@@ -29,6 +29,9 @@ impl QueueState {
         if self.index.contains_key(&id) {
             self.events.push(moment.now_ms, EventKind::Duplicated { id: id.clone() });
             return Added::Duplicate { id };
+        }
+        if let Some(owner) = self.deduplicate(&id, &job, moment.now_ms) {
+            return Added::Deduplicated { id: owner };
         }
         let version = self.create(id.clone(), job, None, moment);
         Added::Created { id, version }
@@ -191,11 +194,12 @@ impl QueueState {
             }
         };
         self.index.remove(id);
+        self.deduplications.remove_job(id);
         self.events.push(now_ms, EventKind::Removed { id: id.clone(), prev: Some(prev) });
         Outcome::Removed(true)
     }
 
-    pub(super) fn cancel(&mut self, id: &JobId, moment: &Moment<'_>) -> Outcome {
+    pub(super) fn cancel(&mut self, id: &JobId, moment: &mut Moment<'_>) -> Outcome {
         let slot = match self.index.get(id) {
             None => return Outcome::Cancelled(Cancelled::Unknown),
             Some(Standing::Ended(key)) => {
@@ -213,9 +217,8 @@ impl QueueState {
             return Outcome::Denied(QueueError::ArmedRun(id.clone()));
         }
         self.leave(slot);
-        let keep = retention(self.live[slot].body.options.unpack().remove_on_fail, None);
         let end = End::Failed(Failure::cancelled().to_string());
-        let version = self.end(slot, end, keep, moment);
+        let version = self.end(slot, end, None, moment);
         Outcome::Cancelled(Cancelled::Ended { version })
     }
 

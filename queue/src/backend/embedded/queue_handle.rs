@@ -116,13 +116,9 @@ impl Produce for QueueHandle {
     }
 
     async fn submit(&self, jobs: Vec<NewJob>) -> Result<Vec<Submitted>> {
-        jobs.iter().try_for_each(NewJob::check)?;
+        jobs.iter().try_for_each(NewJob::check_submitted)?;
         if jobs.is_empty() {
             return Ok(Vec::new());
-        }
-        if let Some(job) = jobs.iter().find(|job| job.id.is_none()) {
-            let why = format!("the job {:?} has none, a submitted job needs one", job.name);
-            return Err(QueueError::Invalid { what: "job id", why });
         }
         let jobs = jobs.into_iter().map(AddedJob::submitted).collect();
         match self.operate("submit", Operation::Submit { jobs, runs: Vec::new() }).await? {

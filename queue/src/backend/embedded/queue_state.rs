@@ -10,6 +10,7 @@ use crate::event::{EventKind, Position};
 use crate::job::{JobId, JobState, Payload};
 use crate::options::Retention;
 
+use super::deduplication::Deduplications;
 use super::ended_jobs::{EndedJobs, EndedKey};
 use super::event_ring::EventRing;
 use super::job_body::{JobBody, LiveJob, Place, Record};
@@ -72,6 +73,7 @@ pub(super) struct QueueState {
     pub(super) delayed: BTreeMap<(u64, i64), Slot>,
     pub(super) active: BTreeMap<i64, Slot>,
     pub(super) ended: EndedJobs,
+    pub(super) deduplications: Deduplications,
     pub(super) schedulers: BTreeMap<Arc<str>, SchedulerBody>,
     pub(super) events: EventRing,
 }
@@ -92,6 +94,7 @@ impl QueueState {
             delayed: BTreeMap::new(),
             active: BTreeMap::new(),
             ended: EndedJobs::default(),
+            deduplications: Deduplications::default(),
             schedulers: BTreeMap::new(),
             events: EventRing::default(),
         }
@@ -254,14 +257,25 @@ impl QueueState {
         self.live.change(slot).hold = None;
     }
 
-    /// Ends a job that stands nowhere, evicts what has to go after it, and tells it.
+    /// Ends a job that stands nowhere, evicts what has to go after it, and tells it; `keep` holds
+    /// if its producer did not say.
     pub(super) fn end(
         &mut self,
         slot: Slot,
         end: End,
-        keep: Retention,
-        moment: &Moment<'_>,
+        keep: Option<Retention>,
+        moment: &mut Moment<'_>,
     ) -> Position {
+        let options = self.live[slot].body.options.unpack();
+        let own = match end {
+            End::Completed(_) => options.remove_on_complete,
+            End::Failed(_) => options.remove_on_fail,
+        };
+        let keep = own.or(keep).unwrap_or(Retention::ALL);
+        if let Some(rule) = options.deduplication {
+            let id = self.live[slot].body.id.clone();
+            self.end_deduplication(&rule.id, &id, moment);
+        }
         let mut body = self.live.remove(slot).body;
         let id = body.id.clone();
         let (state, result, event) = match end {
@@ -278,6 +292,7 @@ impl QueueState {
         };
         if keep.count == Some(0) {
             self.index.remove(&id);
+            self.deduplications.forget_job(&id);
             self.bury(&body);
         } else {
             let Moment { now_ms: finished_ms, number, .. } = *moment;
@@ -302,6 +317,7 @@ impl QueueState {
         for id in ids {
             if let Some(Standing::Ended(key)) = self.index.remove(&id) {
                 self.ended.remove(key, false);
+                self.deduplications.forget_job(&id);
             }
         }
     }

@@ -13,6 +13,7 @@ use super::{fault, scripts, wire};
 use crate::backend::Added;
 use crate::error::{QueueError, Result};
 use crate::job::JobId;
+use crate::options::Deduplication;
 
 /// The most jobs in one script call.
 pub(super) const JOBS_MAX: usize = 500;
@@ -20,7 +21,7 @@ pub(super) const JOBS_MAX: usize = 500;
 pub(super) const BYTES_MAX: usize = 1024 * 1024;
 /// The arguments of the add script for each job: of a call of plain jobs, and of any other.
 const PLAIN_ARGUMENTS: usize = 6;
-const ALL_ARGUMENTS: usize = 8;
+const ALL_ARGUMENTS: usize = 11;
 /// The most callers that wait in line.
 const LINE_MAX: usize = 4096;
 
@@ -35,6 +36,7 @@ pub(super) struct Entry {
     pub(super) timestamp_ms: u64,
     pub(super) delay_ms: u64,
     pub(super) placing: Placing,
+    pub(super) deduplication: Option<Deduplication>,
 }
 
 /// Where in the line a job comes to wait.
@@ -50,6 +52,11 @@ impl Entry {
     /// Returns about how many bytes it adds to a call.
     pub(super) fn size(&self) -> usize {
         self.name.len() + self.data.as_str().len() + self.options.len() + 64
+    }
+
+    /// Tells whether it needs no arguments but the first.
+    fn is_plain(&self) -> bool {
+        self.placing == Placing::default() && self.deduplication.is_none()
     }
 }
 
@@ -159,7 +166,7 @@ pub(super) fn chunks(entries: &[Entry]) -> Vec<&[Entry]> {
 async fn add_chunk(keys: &QueueKeys, link: &Link, entries: &[Entry]) -> Result<Vec<Added>> {
     let mut call = scripts::call(&scripts::ADD, &keys.meta);
     // What is rare has arguments of its own only if some job of the call needs them.
-    let plain = entries.iter().all(|entry| entry.placing == Placing::default());
+    let plain = entries.iter().all(Entry::is_plain);
     call.arg(&keys.base).arg(link.now_ms()).arg(entries.len());
     call.arg(if plain { PLAIN_ARGUMENTS } else { ALL_ARGUMENTS });
     for entry in entries {
@@ -168,6 +175,7 @@ async fn add_chunk(keys: &QueueKeys, link: &Link, entries: &[Entry]) -> Result<V
         call.arg(entry.timestamp_ms).arg(entry.delay_ms);
         if !plain {
             call.arg(entry.placing.priority).arg(u8::from(entry.placing.front));
+            write_deduplication(&mut call, entry.deduplication.as_ref());
         }
     }
     let mut reply = wire::list(link.script("add", &call).await?)?.into_iter();
@@ -176,6 +184,7 @@ async fn add_chunk(keys: &QueueKeys, link: &Link, entries: &[Entry]) -> Result<V
         let id = JobId::from_store(wire::text(id)?.unwrap_or_default());
         added.push(match version {
             redis::Value::Nil => Added::Duplicate { id },
+            redis::Value::Int(_) => Added::Deduplicated { id },
             version => Added::Created { id, version: wire::position(version)? },
         });
     }
@@ -183,6 +192,22 @@ async fn add_chunk(keys: &QueueKeys, link: &Link, entries: &[Entry]) -> Result<V
         return Ok(added);
     }
     Err(QueueError::Corrupt(format!("{} answers to {} adds", added.len(), entries.len())))
+}
+
+/// Writes the three arguments of a rule; each of its ways has a letter.
+fn write_deduplication(call: &mut redis::Cmd, rule: Option<&Deduplication>) {
+    let Some(rule) = rule else {
+        call.arg("").arg(0).arg("");
+        return;
+    };
+    let ways = [
+        (rule.extend, 'e'),
+        (rule.replace, 'r'),
+        (rule.keep_last_if_active, 'k'),
+        (rule.reschedule, 's'),
+    ];
+    let ways: String = ways.into_iter().filter_map(|(set, way)| set.then_some(way)).collect();
+    call.arg(&rule.id).arg(rule.ttl_ms).arg(ways);
 }
 
 #[cfg(test)]
@@ -199,6 +224,7 @@ mod tests {
             timestamp_ms: 0,
             delay_ms: 0,
             placing: Placing::default(),
+            deduplication: None,
         }
     }
 

@@ -95,6 +95,11 @@ impl QueueKeys {
         format!("{}{name}", self.base)
     }
 
+    /// The owner of a deduplication id.
+    pub(super) fn deduplication(&self, id: &str) -> String {
+        format!("{}de:{id}", self.base)
+    }
+
     /// The schedulers, by the slot of their armed run.
     pub(super) fn schedulers(&self) -> String {
         format!("{}repeat", self.base)

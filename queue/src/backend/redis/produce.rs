@@ -30,12 +30,7 @@ impl Produce for RedisQueue {
     }
 
     async fn submit(&self, jobs: Vec<NewJob>) -> Result<Vec<Submitted>> {
-        if let Some(job) = jobs.iter().find(|job| job.id.is_none()) {
-            return Err(QueueError::Invalid {
-                what: "job",
-                why: format!("a submitted job must have an id, {:?} has none", job.name),
-            });
-        }
+        jobs.iter().try_for_each(NewJob::check_submitted)?;
         let generations: Vec<u64> = jobs.iter().map(|job| generation_of(&job.data)).collect();
         let entries = self.entries(jobs)?;
         let mut submitted = Vec::with_capacity(entries.len());
@@ -157,8 +152,9 @@ fn entry(job: NewJob, now_ms: u64) -> Result<Entry> {
     check_due(timestamp_ms, delay_ms)?;
     let options = job.options.to_wire(job.id.as_ref().map(JobId::as_str)).to_string();
     let placing = Placing { priority: job.options.priority, front: job.options.is_front() };
+    let deduplication = job.options.deduplication;
     let NewJob { id, name, data, .. } = job;
-    Ok(Entry { id, name, data, options, timestamp_ms, delay_ms, placing })
+    Ok(Entry { id, name, data, options, timestamp_ms, delay_ms, placing, deduplication })
 }
 
 /// Refuses a time that the order of delayed jobs has no room for.

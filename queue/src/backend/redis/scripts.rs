@@ -32,6 +32,7 @@ scripts! {
     CHANGE_DELAY = "change_delay.lua",
     CHANGE_PRIORITY = "change_priority.lua",
     CHANGE_DATA = "change_data.lua",
+    FREE_DEDUPLICATION = "free_deduplication.lua",
     REMOVE = "remove.lua",
     CANCEL = "cancel.lua",
     PAUSE = "pause.lua",
@@ -47,13 +48,14 @@ scripts! {
 }
 
 /// Parts that several scripts, or several branches of one, share.
-const FRAGMENTS: [(&str, &str); 9] = [
+const FRAGMENTS: [(&str, &str); 10] = [
     ("settle", include_str!("lua/settle.lua")),
     ("due", include_str!("lua/due.lua")),
     ("claim", include_str!("lua/claim.lua")),
     ("evict", include_str!("lua/evict.lua")),
     ("family", include_str!("lua/family.lua")),
     ("state", include_str!("lua/state.lua")),
+    ("deduplicate", include_str!("lua/deduplicate.lua")),
     ("place", include_str!("lua/place.lua")),
     ("slot", include_str!("lua/slot.lua")),
     ("iteration", include_str!("lua/iteration.lua")),
@@ -109,7 +111,7 @@ mod tests {
             };
             assert!(!source.contains("function"), "{name}");
         }
-        for part in ["settle", "due", "claim", "evict"] {
+        for part in ["settle", "due", "claim", "evict", "deduplicate"] {
             let source = FRAGMENTS.iter().find(|(name, _)| *name == part).unwrap().1;
             assert!(!source.contains("function"), "{part}");
         }

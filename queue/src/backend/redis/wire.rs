@@ -323,6 +323,11 @@ fn event(entry: Value) -> Result<Event> {
         }
         ("stalled", Some(id)) => EventKind::Stalled { id },
         ("duplicated", Some(id)) => EventKind::Duplicated { id },
+        ("deduplicated", Some(id)) => EventKind::Deduplicated {
+            id,
+            deduplication_id: take("deduplicationId").unwrap_or_default(),
+            dropped: JobId::from_store(take("deduplicatedJobId").unwrap_or_default()),
+        },
         ("removed", Some(id)) => EventKind::Removed { id, prev: state(take("prev")) },
         ("cancel-requested", Some(id)) => EventKind::CancelRequested { id },
         ("drained", None) => EventKind::Drained,
@@ -420,8 +425,8 @@ mod tests {
             waiting.kind,
             EventKind::Waiting { id: id.clone(), prev: Some(JobState::Active) }
         );
-        let other = read(&["event", "deduplicated", "jobId", "7"]);
-        assert_eq!(other.kind, EventKind::Other { name: "deduplicated".to_owned(), id: Some(id) });
+        let other = read(&["event", "debounced", "jobId", "7"]);
+        assert_eq!(other.kind, EventKind::Other { name: "debounced".to_owned(), id: Some(id) });
         let nameless = read(&["x", "y"]);
         assert_eq!(nameless.kind, EventKind::Other { name: String::new(), id: None });
     }

@@ -9,7 +9,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use crate::backend::{Change as _, Consume as _, Held, Maintain as _, Produce as _};
 use crate::error::QueueError;
 use crate::job::{ClaimedJob, JobId, NewJob, Payload};
-use crate::options::{JobOptions, Retention};
+use crate::options::{Deduplication, JobOptions, Retention};
 use crate::outcome::Verdict;
 use crate::scheduler::{NewScheduler, Schedule as _};
 
@@ -43,10 +43,24 @@ impl Player {
             delay_ms: [0, 0, 0, 500][self.random.random_range(0..4)],
             priority: [0, 0, 1, 2][self.random.random_range(0..4)],
             lifo: self.random.random_bool(0.3),
+            deduplication: self.some_deduplication(),
             ..JobOptions::bare()
         };
         let new = job(&"x".repeat(length)).with_options(options);
         if self.random.random_bool(0.3) { new.with_id(self.some_id()) } else { new }
+    }
+
+    fn some_deduplication(&mut self) -> Option<Deduplication> {
+        let id = ["x", "y"][self.random.random_range(0..2)];
+        let rule = Deduplication {
+            ttl_ms: [0, 0, 700, 5000][self.random.random_range(0..4)],
+            extend: self.random.random(),
+            replace: self.random.random_bool(0.3),
+            keep_last_if_active: self.random.random_bool(0.5),
+            reschedule: self.random.random_bool(0.3),
+            ..Deduplication::simple(id)
+        };
+        self.random.random_bool(0.3).then_some(rule)
     }
 
     fn some_run(&mut self) -> NewJob {

@@ -2,12 +2,15 @@
 --
 -- KEYS  1 meta
 -- ARGV  1 key base   2 now (ms)   3 number of jobs (at most 500)   4 number of values for each
---       (6 or 8), then those: id ('' = the queue gives one), name, data, opts (JSON),
---       timestamp (ms), delay (ms) and, if 8, priority (0 = none), '1' = in front of the line
--- Effects  counter `id`, job hashes, `wait`, `prioritized` (`pc`) or `delayed`, markers, the stream.
+--       (6 or 11), then those: id ('' = the queue gives one), name, data, opts (JSON),
+--       timestamp (ms), delay (ms) and, if 11, priority (0 = none), '1' = in front of the line,
+--       deduplication id ('' = none), its time (ms, 0 = until the owner ends), its ways (e = extend,
+--       r = replace, k = keep the last if active, s = reschedule)
+-- Effects  counter `id`, job hashes, `wait`, `prioritized` (`pc`) or `delayed`, markers, the stream;
+--          `de:` and `dn:` of deduplication ids, see deduplicate.lua.
 -- Events   added, then waiting | delayed{delay = due ms}; duplicated for an id that exists.
--- Returns  for each job 2 values: its id, and the position of its waiting or delayed event, or
---          false for a duplicate.
+-- Returns  for each job 2 values: the id of the job that stands for it, and the position of its
+--          waiting or delayed event, false for a duplicate, or 0 when it was deduplicated.
 local base, count, width = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
 local events, delayed, marker = base .. 'events', base .. 'delayed', base .. 'marker'
 local meta = redis.call('HMGET', KEYS[1], 'paused', 'concurrency', 'opts.maxLenEvents')
@@ -22,14 +25,26 @@ for i = 1, count do
   local custom = id ~= ''
   if not custom then id = string.format('%.0f', last - count + i) end
   local job = base .. id
+  local rule, owner = width > 6 and ARGV[at + 9] or '', false
   if custom and redis.call('EXISTS', job) == 1 then
     redis.call('XADD', events, '*', 'event', 'duplicated', 'jobId', id)
     reply[#reply + 1] = id
     reply[#reply + 1] = false
-  else
+    rule = ''
+    owner = id
+  end
+  if rule ~= '' then
+    --@include deduplicate
+    if owner then
+      reply[#reply + 1] = owner
+      reply[#reply + 1] = 0
+    end
+  end
+  if not owner then
     local priority = width > 6 and ARGV[at + 7] or '0'
     redis.call('HSET', job, 'name', name, 'data', ARGV[at + 3], 'opts', ARGV[at + 4],
       'timestamp', ARGV[at + 5], 'delay', ARGV[at + 6], 'priority', priority)
+    if rule ~= '' then redis.call('HSET', job, 'deid', rule) end
     redis.call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', name)
     reply[#reply + 1] = id
     if delay > 0 then

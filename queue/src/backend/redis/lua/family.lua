@@ -98,7 +98,7 @@ local function free_deduplication(deduplication, id)
 end
 
 -- The add that was kept back while the owner ran takes the owner's place.
--- Events: added, then waiting | delayed.
+-- Events: added, then waiting | delayed; duplicated when its id was taken meanwhile.
 local function requeue_deduplicated(deduplication)
   local kept = base .. 'dn:' .. deduplication
   if redis.call('EXISTS', kept) == 0 then return end
@@ -108,6 +108,11 @@ local function requeue_deduplicated(deduplication)
   if not readable or type(opts) ~= 'table' then return end
   local count = redis.call('INCR', base .. 'id')
   local id = row[4] or string.format('%.0f', count)
+  -- Somebody took the id meanwhile: that job is not to be overwritten.
+  if redis.call('EXISTS', base .. id) == 1 then
+    redis.call('XADD', base .. 'events', '*', 'event', 'duplicated', 'jobId', id)
+    return
+  end
   local rule = type(opts.de) == 'table' and opts.de or {}
   local window = tonumber(rule.ttl) or 0
   if window > 0 and not rule.keepLastIfActive then

@@ -36,7 +36,7 @@ for i = 1, tonumber(ARGV[4]) do
       word = 'again'
       redis.call('ZREM', base .. state, id)
       redis.call('HDEL', job, 'finishedOn', 'processedOn', 'returnvalue', 'failedReason', 'atm',
-        'ats', 'stc', 'progress', 'stacktrace', 'defa', 'pb')
+        'ats', 'stc', 'progress', 'stacktrace', 'defa', 'pb', 'deid')
       if old[2] then
         if not family then
           --@include family
