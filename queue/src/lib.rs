@@ -37,7 +37,7 @@
 //! * [`backend`]: the roles of a store (produce, change, deduplicate, consume, inspect,
 //!   maintain) and its two
 //!   implementations, [`backend::embedded`] and [`backend::redis`].
-//! * [`scheduler`]: series of jobs by an interval.
+//! * [`scheduler`]: series of jobs by an interval or a cron pattern.
 //! * [`status`]: the last known state of a job, kept longer than the job itself.
 //! * [`queue`]: the typed door for library users.
 //! * [`worker`]: the steps of a worker, and the plain driver over them.
