@@ -470,6 +470,7 @@ async fn a_job_that_a_foreign_worker_ended_shows_in_its_record_and_in_its_row() 
         token: Token::unique(),
         lock: Duration::from_secs(30),
         worker: Some("a foreign one".to_owned()),
+        rate: None,
     };
     let claimed = async {
         loop {

@@ -211,10 +211,8 @@ impl Consume for QueueHandle {
             // Registered before the look, so that what comes after the look wakes it.
             woken.as_mut().enable();
             let now_ms = self.door.clock.now_ms();
-            let (claimable, due) = self.look(|queue| {
-                let due = queue.next_due_ms().filter(|_| !queue.paused);
-                (queue.is_claimable(now_ms), due)
-            })?;
+            let (claimable, due) =
+                self.look(|queue| (queue.is_claimable(now_ms), queue.next_chance_ms(now_ms)))?;
             if claimable {
                 return Ok(Waited::News);
             }

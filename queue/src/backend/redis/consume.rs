@@ -112,6 +112,9 @@ impl RedisQueue {
         for settlement in settlements {
             write(&mut call, settlement);
         }
+        if let Some(rate) = next.and_then(|claim| claim.rate) {
+            call.arg(rate.max).arg(rate.duration_ms());
+        }
         if next.is_some() {
             self.wake.claiming();
         }
@@ -250,6 +253,7 @@ fn write(call: &mut Cmd, settlement: &Settlement) {
         Verdict::Retry { .. } => "retry",
         Verdict::Delay { .. } => "delay",
         Verdict::HandBack => "handback",
+        Verdict::RateLimited => "limited",
     };
     call.arg(word).arg(id.as_str()).arg(token.as_str()).arg(*attempts_max);
     call.arg(optional(keep.and_then(|keep| keep.count)));
@@ -266,7 +270,7 @@ fn write(call: &mut Cmd, settlement: &Settlement) {
         Verdict::Delay { until_ms, reason } => {
             call.arg(reason.as_deref().unwrap_or("")).arg("").arg(*until_ms)
         }
-        Verdict::HandBack => call.arg("").arg("").arg(""),
+        Verdict::HandBack | Verdict::RateLimited => call.arg("").arg("").arg(""),
     };
 }
 

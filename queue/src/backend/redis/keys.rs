@@ -95,6 +95,11 @@ impl QueueKeys {
         format!("{}{name}", self.base)
     }
 
+    /// The starts in the open window of the rate limit.
+    pub(super) fn limiter(&self) -> String {
+        format!("{}limiter", self.base)
+    }
+
     /// The owner of a deduplication id.
     pub(super) fn deduplication(&self, id: &str) -> String {
         format!("{}de:{id}", self.base)

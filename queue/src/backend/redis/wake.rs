@@ -105,6 +105,12 @@ impl Wake {
         self.shared.owed.store(false, Ordering::Release);
     }
 
+    /// Wakes a waiting call for what this process knows without a marker.
+    pub(super) fn nudge(&self) {
+        self.shared.due_ms.store(NEVER, Ordering::Relaxed);
+        self.shared.work.notify_one();
+    }
+
     /// Takes note of when the earliest delayed job is due, as a claim has seen it.
     pub(super) fn set_due(&self, due_ms: Option<u64>) {
         self.shared.due_ms.store(due_ms.unwrap_or(NEVER), Ordering::Relaxed);
