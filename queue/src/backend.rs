@@ -8,6 +8,7 @@
 mod change;
 mod deduplicate;
 pub mod embedded;
+mod limit;
 pub mod redis;
 
 use std::collections::BTreeMap;
@@ -19,20 +20,25 @@ use async_trait::async_trait;
 use crate::error::Result;
 use crate::event::{Event, Position};
 use crate::job::{ClaimedJob, JobId, JobSnapshot, JobState, NewJob, Payload, Token};
+use crate::options::RateLimit;
 use crate::outcome::{Settled, Settlement};
 use crate::scheduler::Schedule;
 use crate::status::StatusStore;
 
 pub use self::change::Change;
 pub use self::deduplicate::Deduplicate;
+pub use self::limit::{Limit, Limits};
 
 /// Everything that a queue can do.
 pub trait Backend:
-    Produce + Change + Deduplicate + Consume + Inspect + Maintain + Schedule
+    Produce + Change + Deduplicate + Limit + Consume + Inspect + Maintain + Schedule
 {
 }
 
-impl<T: Produce + Change + Deduplicate + Consume + Inspect + Maintain + Schedule> Backend for T {}
+impl<T: Produce + Change + Deduplicate + Limit + Consume + Inspect + Maintain + Schedule> Backend
+    for T
+{
+}
 
 /// The queues and status records of an installation, on one store.
 #[async_trait]
@@ -197,7 +203,16 @@ pub trait Consume: Send + Sync {
     /// Returns as soon as there may be something to claim, or after `timeout`.
     ///
     /// Wake-ups may be spurious, never lost. Cancel-safe.
-    async fn wait(&self, timeout: Duration) -> Result<()>;
+    async fn wait(&self, timeout: Duration) -> Result<Waited>;
+}
+
+/// What a wait brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waited {
+    /// There may be something to claim; only a claim tells.
+    News,
+    /// The store has answered since the wait began, and has nothing new: a claim would be in vain.
+    Quiet,
 }
 
 /// A request for jobs.
@@ -211,6 +226,9 @@ pub struct Claim {
     pub lock: Duration,
     /// The name of the worker, shown by dashboards.
     pub worker: Option<String>,
+    /// The rate limit that the worker keeps; the claim takes at most what is left of it. The
+    /// workers of a queue count together, so they should have the same.
+    pub rate: Option<RateLimit>,
 }
 
 /// What a claim found.
@@ -218,7 +236,8 @@ pub struct Claim {
 pub struct Claimed {
     /// The jobs, in the order in which they should start.
     pub jobs: Vec<ClaimedJob>,
-    /// When the earliest delayed job is due (milliseconds since the epoch), if any.
+    /// When there is a reason to claim again (milliseconds since the epoch): the earliest delayed
+    /// job is due, or the rate limit that is reached ends.
     pub next_due_ms: Option<u64>,
 }
 

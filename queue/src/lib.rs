@@ -34,10 +34,10 @@
 //!
 //! # Layout, in reading order
 //! * [`job`], [`options`], [`outcome`], [`event`], [`error`], [`clock`]: the values.
-//! * [`backend`]: the roles of a store (produce, change, deduplicate, consume, inspect,
+//! * [`backend`]: the roles of a store (produce, change, deduplicate, limit, consume, inspect,
 //!   maintain) and its two
 //!   implementations, [`backend::embedded`] and [`backend::redis`].
-//! * [`scheduler`]: series of jobs by an interval.
+//! * [`scheduler`]: series of jobs by an interval or a cron pattern.
 //! * [`status`]: the last known state of a job, kept longer than the job itself.
 //! * [`queue`]: the typed door for library users.
 //! * [`worker`]: the steps of a worker, and the plain driver over them.
@@ -60,6 +60,6 @@ pub use backend::{Backend, Store};
 pub use error::QueueError;
 pub use event::{Event, EventKind, Position};
 pub use job::{Job, JobId, JobState, NewJob, Payload};
-pub use options::{Backoff, Deduplication, JobOptions, Retention};
+pub use options::{Backoff, Deduplication, JobOptions, RateLimit, Retention};
 pub use outcome::{Failure, JobError};
 pub use queue::Queue;

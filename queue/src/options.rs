@@ -1,6 +1,7 @@
 //! What a producer may ask for a job, with BullMQ's meaning and spelling on the wire.
 
 mod deduplication;
+mod rate_limit;
 
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use serde_json::{Map, Value};
 use crate::error::QueueError;
 
 pub use self::deduplication::Deduplication;
+pub use self::rate_limit::RateLimit;
+pub(crate) use self::rate_limit::check_window;
 
 /// How long a finished job is kept (BullMQ `removeOnComplete` and `removeOnFail`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -302,6 +305,18 @@ pub(crate) fn check_priority(priority: u32) -> Result<(), QueueError> {
     }
     let why = format!("{priority} is not 0 to {}", JobOptions::PRIORITY_MAX);
     Err(QueueError::Invalid { what: "priority", why })
+}
+
+/// Checks how many jobs may run at a time.
+///
+/// # Errors
+/// [`QueueError::Invalid`] for 0.
+pub(crate) fn check_concurrency(concurrency: Option<u64>) -> Result<(), QueueError> {
+    if concurrency == Some(0) {
+        let why = "0 would stop the queue; pause it instead".to_owned();
+        return Err(QueueError::Invalid { what: "concurrency", why });
+    }
+    Ok(())
 }
 
 /// Reads a priority; another value is left to whoever wrote it.

@@ -26,6 +26,11 @@ pub enum JobError {
         /// Why, for the log and the status.
         failure: Failure,
     },
+    /// Something outside asked for fewer requests: the job goes back to the front of the queue
+    /// without using an attempt, and nothing is started while the rate limit holds that the
+    /// handler asked for ([`crate::worker::JobContext::rate_limit`]).
+    #[error("rate limited")]
+    RateLimited,
     /// The handler stopped because the job was cancelled.
     #[error("cancelled")]
     Cancelled,
@@ -149,6 +154,9 @@ pub enum Verdict {
     },
     /// It goes back to the front of the queue; uses no attempt.
     HandBack,
+    /// As [`Self::HandBack`], and the claim in the same trip takes nothing while the window of a
+    /// rate limit is open, even if it knows no limit.
+    RateLimited,
 }
 
 /// What became of one settlement.

@@ -4,6 +4,7 @@
 //! claims that job arms the next one before the job is run, so the series goes on whatever becomes
 //! of the run. Never runs a job, never looks at a clock.
 
+mod cron;
 mod iteration;
 mod slot;
 
@@ -54,6 +55,52 @@ pub enum Rhythm {
         /// The time of the runs within the interval; by default that of the first run.
         offset_ms: Option<u64>,
     },
+    /// At the times of a cron pattern, with `cron-parser`'s dialect and rules.
+    Cron {
+        /// One to six fields, aligned to the right; six begin with seconds.
+        pattern: String,
+        /// The name of a time zone, as `Europe/Berlin`; by default that of this machine.
+        tz: Option<String>,
+    },
+}
+
+impl Rhythm {
+    /// Returns the interval and the offset, if it is an interval.
+    pub(crate) fn interval(&self) -> Option<(u64, Option<u64>)> {
+        match self {
+            Self::Every { every_ms, offset_ms } => Some((*every_ms, *offset_ms)),
+            Self::Cron { .. } => None,
+        }
+    }
+
+    /// Makes a rhythm of what a store keeps of it.
+    pub(crate) fn of(
+        every_ms: Option<u64>,
+        offset_ms: Option<u64>,
+        pattern: Option<String>,
+        tz: Option<String>,
+    ) -> Option<Self> {
+        match (every_ms, pattern) {
+            (Some(every_ms), _) => Some(Self::Every { every_ms, offset_ms }),
+            (None, Some(pattern)) => Some(Self::Cron { pattern, tz }),
+            (None, None) => None,
+        }
+    }
+
+    /// Returns the members of `opts.repeat` that it has.
+    fn wire(&self) -> Map<String, Value> {
+        let members = match self {
+            Self::Every { every_ms, offset_ms } => {
+                [("every", Some(Value::from(*every_ms))), ("offset", offset_ms.map(Value::from))]
+            }
+            Self::Cron { pattern, tz } => [
+                ("pattern", Some(Value::from(pattern.as_str()))),
+                ("tz", tz.as_deref().map(Value::from)),
+            ],
+        };
+        let given = members.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+        given.collect()
+    }
 }
 
 /// A scheduler as it is asked for.
@@ -66,6 +113,8 @@ pub struct NewScheduler {
     /// What every run is: name, data and options. An empty name stands for the scheduler's id; the
     /// job has no id and no delay of its own.
     pub job: NewJob,
+    /// Whether the first run of a cron pattern is at once; that of an interval is anyhow.
+    pub immediately: bool,
     /// No run before this time (milliseconds since the epoch).
     pub start_ms: Option<u64>,
     /// No run is armed after this time.
@@ -87,9 +136,35 @@ impl NewScheduler {
         Self::new(id, Rhythm::Every { every_ms, offset_ms: None }, job)
     }
 
+    /// Describes a scheduler with a cron pattern in a time zone (by default this machine's).
+    #[must_use]
+    pub fn cron(
+        id: impl Into<String>,
+        pattern: impl Into<String>,
+        tz: Option<&str>,
+        job: NewJob,
+    ) -> Self {
+        let tz = tz.map(str::to_owned);
+        Self::new(id, Rhythm::Cron { pattern: pattern.into(), tz }, job)
+    }
+
     fn new(id: impl Into<String>, rhythm: Rhythm, job: NewJob) -> Self {
-        let id = id.into();
-        Self { id, rhythm, job, start_ms: None, end_ms: None, limit: None, count: 0 }
+        Self {
+            id: id.into(),
+            rhythm,
+            job,
+            immediately: false,
+            start_ms: None,
+            end_ms: None,
+            limit: None,
+            count: 0,
+        }
+    }
+
+    /// Lets the first run of a cron pattern take place at once.
+    #[must_use]
+    pub fn immediately(self) -> Self {
+        Self { immediately: true, ..self }
     }
 
     /// Ends the series after so many runs.
@@ -115,13 +190,9 @@ impl NewScheduler {
         check_id(&self.id)?;
         self.job.options.check()?;
         let refuse = |what, why: String| Err(QueueError::Invalid { what, why });
-        let Rhythm::Every { every_ms, offset_ms } = self.rhythm;
-        if every_ms == 0 || every_ms > EVERY_MAX_MS {
-            return refuse("interval", format!("{every_ms} ms; write 1 ms to 10 years"));
-        }
-        if let Some(offset) = offset_ms.filter(|offset| *offset >= every_ms) {
-            let why = format!("{offset} ms; must be less than the interval of {every_ms} ms");
-            return refuse("offset", why);
+        self.check_rhythm()?;
+        if self.immediately && self.start_ms.is_some() {
+            return refuse("start date", "it cannot be given together with immediately".to_owned());
         }
         if let Some(end) = self.end_ms.filter(|end| *end <= now_ms) {
             return refuse("end date", format!("{end} is over; it must be in the future"));
@@ -139,6 +210,26 @@ impl NewScheduler {
             return refuse("job data", format!("{size} bytes; at most {most} are added"));
         }
         Ok(())
+    }
+
+    fn check_rhythm(&self) -> Result<()> {
+        let refuse = |what, why: String| Err(QueueError::Invalid { what, why });
+        match &self.rhythm {
+            Rhythm::Every { every_ms, .. } if *every_ms == 0 || *every_ms > EVERY_MAX_MS => {
+                refuse("interval", format!("{every_ms} ms; write 1 ms to 10 years"))
+            }
+            Rhythm::Every { every_ms, offset_ms: Some(offset) } if offset >= every_ms => {
+                let why = format!("{offset} ms; must be less than the interval of {every_ms} ms");
+                refuse("offset", why)
+            }
+            Rhythm::Every { .. } => Ok(()),
+            Rhythm::Cron { pattern, tz } => {
+                cron::Cron::parse(pattern)
+                    .and_then(|_| iteration::zone(tz.as_deref()))
+                    .map_err(|why| QueueError::Invalid { what: "cron pattern", why })?;
+                Ok(())
+            }
+        }
     }
 
     /// Returns the name of the runs.
@@ -167,16 +258,15 @@ impl NewScheduler {
 
     /// Returns `opts.repeat` as BullMQ writes it, but for the count.
     pub(crate) fn wire_repeat(&self) -> Map<String, Value> {
-        let Rhythm::Every { every_ms, offset_ms } = self.rhythm;
-        let numbers = [
-            ("every", Some(every_ms)),
-            ("offset", offset_ms),
-            ("limit", self.limit),
-            ("startDate", self.start_ms),
-            ("endDate", self.end_ms),
-        ];
+        let mut repeat = self.rhythm.wire();
+        if self.immediately {
+            repeat.insert("immediately".to_owned(), true.into());
+        }
+        let numbers =
+            [("limit", self.limit), ("startDate", self.start_ms), ("endDate", self.end_ms)];
         let given = numbers.into_iter().filter_map(|(key, value)| Some((key, value?)));
-        given.map(|(key, value)| (key.to_owned(), value.into())).collect()
+        repeat.extend(given.map(|(key, value)| (key.to_owned(), value.into())));
+        repeat
     }
 }
 

@@ -126,6 +126,15 @@ impl JobContext {
         self.backend.log(&self.id, row, self.keep_logs).await
     }
 
+    /// Lets no worker that knows a rate limit start anything for this long; return
+    /// [`crate::JobError::RateLimited`] then.
+    ///
+    /// # Errors
+    /// As [`crate::backend::Limit::rate_limit`].
+    pub async fn rate_limit(&self, duration: std::time::Duration) -> Result<()> {
+        self.backend.rate_limit(duration).await
+    }
+
     /// Returns the token that proves the ownership of this run.
     #[must_use]
     pub fn token(&self) -> &Token {

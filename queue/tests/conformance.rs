@@ -54,6 +54,8 @@ mod delay;
 mod events;
 #[path = "conformance/inspect.rs"]
 mod inspect;
+#[path = "conformance/limits.rs"]
+mod limits;
 #[path = "conformance/locks.rs"]
 mod locks;
 #[path = "conformance/pause.rs"]

@@ -356,6 +356,7 @@ async fn a_job_that_saw_two_deaths_of_its_process_runs_while_nothing_else_does()
         token: oxherd_queue::job::Token::unique(),
         lock: Duration::from_millis(lock_ms),
         worker: None,
+        rate: None,
     };
     for _death in 0..2 {
         assert_eq!(backend.claim(&claim(5)).await.unwrap().jobs.len(), 1);

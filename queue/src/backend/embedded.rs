@@ -24,6 +24,7 @@ mod ended_jobs;
 mod event_ring;
 mod inspection;
 mod job_body;
+mod limiting;
 mod lock_file;
 mod log_rows;
 mod machine;

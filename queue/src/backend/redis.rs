@@ -7,7 +7,7 @@
 //! * [`keys`], [`wire`], [`scripts`]: how things are spelled, read and done in Redis.
 //! * [`dial`], [`connection`], [`dedicated`], [`fault`], [`time`]: connections that come back by
 //!   themselves, and the clock of the server.
-//! * [`produce`] with [`coalesce`], [`change`], [`deduplicate`], [`schedule`], [`consume`] with
+//! * [`produce`] with [`coalesce`], [`change`], [`deduplicate`], [`limit`], [`schedule`], [`consume`] with
 //!   [`wake`] and [`unanswered`], [`inspect`] with [`stream`], [`maintain`]: the roles of a queue.
 //! * [`status`]: the job records. [`boot`]: what a server must be like.
 //!
@@ -24,6 +24,7 @@ mod dial;
 mod fault;
 mod inspect;
 mod keys;
+mod limit;
 mod maintain;
 mod produce;
 mod schedule;

@@ -3,12 +3,17 @@
 //! Pure: the time is an argument. The store decides the slot of an interval, and whether the run
 //! that asks is the one that may arm the next.
 
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
-use crate::error::Result;
+use crate::error::{QueueError, Result};
 use crate::job::{Job, JobId};
 
+use super::cron::Cron;
 use super::{NewScheduler, Rhythm};
+
+/// From this time on (September 2039) the score of a delayed job would lose its order.
+const DUE_END_MS: u64 = 1 << 41;
 
 /// A run that may be armed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,9 +95,15 @@ pub(crate) fn first(scheduler: &NewScheduler, now_ms: u64) -> Result<Option<Plan
     }
     let (options, repeat) = (scheduler.wire_options(), scheduler.wire_repeat());
     let plan = Plan::new(&scheduler.id, options, repeat, count);
-    match scheduler.rhythm {
-        Rhythm::Every { .. } => Ok(Some(plan)),
-    }
+    let Rhythm::Cron { pattern, tz } = &scheduler.rhythm else { return Ok(Some(plan)) };
+    let slot_ms = if scheduler.immediately {
+        now_ms
+    } else {
+        let from_ms = now_ms.max(scheduler.start_ms.unwrap_or(0));
+        next_time(pattern, tz.as_deref(), from_ms)
+            .map_err(|why| QueueError::Invalid { what: "cron pattern", why })?
+    };
+    Ok(Some(Plan { slot_ms: Some(slot_ms), ..plan }))
 }
 
 /// Returns the run that follows one that was just claimed; nothing when the series ends with it.
@@ -110,6 +121,7 @@ pub(crate) fn following(job: &Job, now_ms: u64) -> Result<Option<Plan>, String> 
         Value::Object(members) => members,
         _ => Map::new(),
     };
+    let prev_ms = options.get("prevMillis").and_then(number);
     for member in ["delay", "timestamp", "repeatJobKey", "prevMillis"] {
         options.remove(member);
     }
@@ -123,10 +135,31 @@ pub(crate) fn following(job: &Job, now_ms: u64) -> Result<Option<Plan>, String> 
     if is_over {
         return Ok(None);
     }
-    if !repeat.contains_key("every") {
-        return Err("opts.repeat has no interval".to_owned());
-    }
-    Ok(Some(Plan::new(scheduler, options, repeat, count)))
+    let text = |name: &str| repeat.get(name).and_then(Value::as_str);
+    let slot_ms = match text("pattern") {
+        // The slot of an interval is the store's to find.
+        _ if member("every").is_some_and(|every_ms| every_ms > 0) => None,
+        Some(pattern) => Some(next_time(pattern, text("tz"), now_ms.max(prev_ms.unwrap_or(0)))?),
+        None => return Err("opts.repeat has neither an interval nor a pattern".to_owned()),
+    };
+    Ok(Some(Plan { slot_ms, ..Plan::new(scheduler, options, repeat, count) }))
+}
+
+/// Returns the first time of a cron pattern after an instant.
+fn next_time(pattern: &str, tz: Option<&str>, after_ms: u64) -> Result<u64, String> {
+    let zone = zone(tz)?;
+    let cron = Cron::parse(pattern).map_err(|why| format!("{pattern:?}: {why}"))?;
+    let next_ms = cron.next_after(after_ms, &zone).filter(|next_ms| *next_ms < DUE_END_MS);
+    next_ms.ok_or_else(|| format!("{pattern:?} has no time before September 2039"))
+}
+
+/// Returns a time zone by its name, or this machine's.
+///
+/// # Errors
+/// A text that names what is not known.
+pub(super) fn zone(tz: Option<&str>) -> Result<TimeZone, String> {
+    let Some(name) = tz else { return Ok(TimeZone::system()) };
+    TimeZone::get(name).map_err(|_| format!("{name:?} is no time zone; write Area/City"))
 }
 
 /// Returns the scheduler whose run has this id, if it is one's.
@@ -204,6 +237,26 @@ mod tests {
         assert_eq!(wire["repeatJobKey"], "s\"1");
         assert_eq!(wire["delay"], 400);
         assert_eq!(wire["repeat"]["count"], 1);
+    }
+
+    #[test]
+    fn the_runs_of_a_pattern_stand_in_its_next_times() {
+        let job = NewJob::new("tick", Payload::null()).with_options(JobOptions::bare());
+        let daily = NewScheduler::cron("s", "0 0 3 * * *", Some("UTC"), job);
+        let hour_ms = 3_600_000;
+        let plan = first(&daily, hour_ms).unwrap().unwrap();
+        assert_eq!(plan.slot_ms, Some(3 * hour_ms));
+
+        // It starts too early, as a promoted one does: the same slot does not come again.
+        let early = following(&run(&plan, 3 * hour_ms), 2 * hour_ms).unwrap().unwrap();
+        assert_eq!(early.slot_ms, Some(27 * hour_ms));
+        let late = following(&run(&plan, 3 * hour_ms), 80 * hour_ms).unwrap().unwrap();
+        assert_eq!(late.slot_ms, Some(99 * hour_ms), "missed slots are skipped");
+
+        let now = first(&daily.clone().immediately(), 500).unwrap().unwrap();
+        assert_eq!(now.slot_ms, Some(500));
+        let later = first(&daily.starting_at(4 * hour_ms), 500).unwrap().unwrap();
+        assert_eq!(later.slot_ms, Some(27 * hour_ms));
     }
 
     #[test]

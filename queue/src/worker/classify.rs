@@ -73,6 +73,7 @@ fn errored(job: &ClaimedJob, error: JobError, options: &WorkerOptions, now_ms: u
     match error {
         JobError::Retry(failure) => attempt_failed(job, failure, options),
         JobError::Unrecoverable(failure) => fail_for_good(job, failure, options),
+        JobError::RateLimited => settle(job, Verdict::RateLimited, options),
         JobError::Cancelled => fail_for_good(job, Failure::cancelled(), options),
         JobError::Superseded => settle(job, Verdict::Complete { result: Payload::null() }, options),
         JobError::DelayUntil { until_ms, failure } => {
@@ -238,6 +239,13 @@ mod tests {
             panic!("a run over its deadline is a failed attempt");
         };
         assert_eq!(Failure::from_reason(&reason).code, JOB_TIMEOUT);
+    }
+
+    #[test]
+    fn a_rate_limited_run_uses_no_attempt() {
+        let decision = decide(&claimed("a"), RunEnd::Errored(JobError::RateLimited));
+        assert!(decision.terminal_failure.is_none());
+        assert!(matches!(verdict(decision), Verdict::RateLimited));
     }
 
     #[test]

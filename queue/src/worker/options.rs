@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::backend::Claim;
 use crate::error::{QueueError, Result};
 use crate::job::Token;
-use crate::options::{JobOptions, Retention};
+use crate::options::{JobOptions, RateLimit, Retention};
 
 /// How a worker treats the jobs of its queue.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +30,9 @@ pub struct WorkerOptions {
     pub remove_on_complete: Option<Retention>,
     /// How long a failed job is kept whose producer did not say.
     pub remove_on_fail: Option<Retention>,
+    /// How many jobs may be started in a time, by all workers of the queue together; the number
+    /// of the queue's own limit goes before this one.
+    pub rate: Option<RateLimit>,
     /// The name that dashboards show.
     pub name: Option<String>,
     /// How long running jobs may go on after a shutdown was asked for.
@@ -50,6 +53,7 @@ impl Default for WorkerOptions {
             expires_after: Duration::from_secs(24 * 60 * 60),
             remove_on_complete: jobs.remove_on_complete,
             remove_on_fail: jobs.remove_on_fail,
+            rate: None,
             name: None,
             grace: Duration::from_secs(25),
         }
@@ -87,13 +91,20 @@ impl WorkerOptions {
         if self.job_deadline.is_zero() || self.expires_after.is_zero() {
             return refuse("job_deadline", "deadlines must be above zero");
         }
+        self.rate.as_ref().map_or(Ok(()), RateLimit::check)?;
         Ok(self)
     }
 
     /// Returns the request for up to `max` jobs, with a new token.
     #[must_use]
     pub fn claim(&self, max: usize) -> Claim {
-        Claim { max, token: Token::unique(), lock: self.lock, worker: self.name.clone() }
+        Claim {
+            max,
+            token: Token::unique(),
+            lock: self.lock,
+            worker: self.name.clone(),
+            rate: self.rate,
+        }
     }
 
     /// Returns the pause until the next sweep, while `active` jobs run here.
@@ -126,5 +137,9 @@ mod tests {
         check(|options| options.renew_every = options.lock, "renew_every");
         check(|options| options.stalled_every = Duration::ZERO, "stalled_every");
         check(|options| options.job_deadline = Duration::ZERO, "job_deadline");
+        let none = RateLimit::new(0, Duration::from_secs(1));
+        assert!(
+            WorkerOptions { rate: Some(none), ..WorkerOptions::default() }.validated().is_err()
+        );
     }
 }

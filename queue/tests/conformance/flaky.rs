@@ -7,12 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use oxherd_queue::backend::{
     Added, Cancelled, Change, Claim, Claimed, Consume, Counts, Deduplicate, EventPage, Held,
-    Inspect, ListQuery, Maintain, Produce, Renewal, Submitted, Turn,
+    Inspect, Limit, Limits, ListQuery, Maintain, Produce, Renewal, Submitted, Turn, Waited,
 };
 use oxherd_queue::job::JobSnapshot;
 use oxherd_queue::outcome::Settlement;
 use oxherd_queue::scheduler::{Armed, NewScheduler, Schedule, Scheduler};
-use oxherd_queue::{Backend, JobId, NewJob, Payload, Position, QueueError};
+use oxherd_queue::{Backend, JobId, NewJob, Payload, Position, QueueError, RateLimit};
 
 type Result<T> = std::result::Result<T, QueueError>;
 
@@ -76,7 +76,7 @@ impl Consume for Flaky {
         self.inner.log(id, row, keep).await
     }
 
-    async fn wait(&self, timeout: Duration) -> Result<()> {
+    async fn wait(&self, timeout: Duration) -> Result<Waited> {
         self.inner.wait(timeout).await
     }
 }
@@ -139,6 +139,37 @@ impl Deduplicate for Flaky {
 
     async fn free_deduplication(&self, id: &str, owner: Option<&JobId>) -> Result<bool> {
         self.inner.free_deduplication(id, owner).await
+    }
+}
+
+#[async_trait]
+impl Limit for Flaky {
+    async fn limits(&self) -> Result<Limits> {
+        self.inner.limits().await
+    }
+
+    async fn set_rate(&self, rate: Option<RateLimit>) -> Result<()> {
+        self.inner.set_rate(rate).await
+    }
+
+    async fn set_concurrency(&self, concurrency: Option<u64>) -> Result<()> {
+        self.inner.set_concurrency(concurrency).await
+    }
+
+    async fn rate_limit(&self, duration: Duration) -> Result<()> {
+        self.inner.rate_limit(duration).await
+    }
+
+    async fn end_rate_limit(&self) -> Result<()> {
+        self.inner.end_rate_limit().await
+    }
+
+    async fn rate_limit_left(&self, max: Option<u64>) -> Result<Option<Duration>> {
+        self.inner.rate_limit_left(max).await
+    }
+
+    async fn is_maxed(&self) -> Result<bool> {
+        self.inner.is_maxed().await
     }
 }
 

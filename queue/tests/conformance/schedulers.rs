@@ -1,4 +1,4 @@
-//! Job schedulers with an interval.
+//! Job schedulers.
 
 use std::time::Duration;
 
@@ -28,6 +28,10 @@ on_both_stores!(
     a_waiting_run_outlives_its_scheduler,
     a_scheduler_that_means_nothing_is_refused,
     a_run_without_its_rhythm_fails_with_a_reason,
+    a_pattern_arms_its_next_time_with_each_start,
+    a_pattern_with_an_immediate_first_run_goes_on_at_its_own_times,
+    an_upsert_changes_an_interval_into_a_pattern_and_back,
+    a_pattern_or_a_zone_that_is_not_known_is_refused,
 );
 
 const EVERY: Duration = Duration::from_millis(200);
@@ -335,4 +339,61 @@ async fn a_run_without_its_rhythm_fails_with_a_reason(world: World) {
     let reason = run.unreadable.clone().expect("it cannot be followed");
     assert!(reason.starts_with("SCHEDULER_UNREADABLE: "), "{reason}");
     world.settle(&run, completed()).await;
+}
+
+async fn a_pattern_arms_its_next_time_with_each_start(world: World) {
+    let seconds = NewScheduler::cron("s", "* * * * * *", Some("Europe/Berlin"), tick());
+    let first = upsert(&world, seconds).await;
+    assert_eq!(first.slot_ms % 1000, 0);
+    assert_eq!(world.state(&first.id).await, JobState::Delayed);
+
+    world.pass(Duration::from_millis(1_050)).await;
+
+    let run = world.claim().await;
+    assert_eq!(run.job.id, first.id);
+    let next = slot_of(&armed(&world).await);
+    assert!(next > first.slot_ms && next.is_multiple_of(1000), "{next} after {}", first.slot_ms);
+    let kept = world.queue.scheduler("s").await.unwrap().unwrap();
+    let tz = Some("Europe/Berlin".to_owned());
+    assert_eq!(kept.rhythm, Some(Rhythm::Cron { pattern: "* * * * * *".to_owned(), tz }));
+    assert_eq!((kept.iterations, kept.next_ms), (2, next));
+}
+
+async fn a_pattern_with_an_immediate_first_run_goes_on_at_its_own_times(world: World) {
+    let yearly = NewScheduler::cron("s", "@yearly", Some("UTC"), tick());
+    let first = upsert(&world, yearly.immediately()).await;
+
+    let run = world.claim().await;
+
+    assert_eq!(run.job.id, first.id);
+    assert_eq!(slot_of(&armed(&world).await) % 1000, 0);
+}
+
+async fn an_upsert_changes_an_interval_into_a_pattern_and_back(world: World) {
+    let rhythm = async |world: &World| {
+        let kept = world.queue.scheduler("s").await.unwrap().unwrap();
+        kept.rhythm.unwrap()
+    };
+    upsert(&world, every("s", HOUR)).await;
+
+    upsert(&world, NewScheduler::cron("s", "@yearly", Some("UTC"), tick())).await;
+    assert!(matches!(rhythm(&world).await, Rhythm::Cron { .. }));
+    assert!(world.list(JobState::Waiting).await.is_empty());
+    armed(&world).await;
+
+    upsert(&world, every("s", HOUR)).await;
+    assert!(matches!(rhythm(&world).await, Rhythm::Every { .. }));
+    assert!(world.list(JobState::Delayed).await.is_empty());
+    assert_eq!(world.list(JobState::Waiting).await.len(), 1);
+}
+
+async fn a_pattern_or_a_zone_that_is_not_known_is_refused(world: World) {
+    let refused = [("61 * * * *", Some("UTC")), ("0 0 31 2 *", None), ("@daily", Some("Mars/X"))];
+    for (pattern, tz) in refused {
+        let scheduler = NewScheduler::cron("s", pattern, tz, tick());
+        assert_invalid(world.queue.upsert_scheduler(scheduler).await);
+    }
+    let both = NewScheduler::cron("s", "@daily", None, tick()).starting_at(5).immediately();
+    assert_invalid(world.queue.upsert_scheduler(both).await);
+    assert!(world.queue.schedulers(0, 10).await.unwrap().is_empty());
 }

@@ -218,7 +218,7 @@ pub(crate) fn id(text: &str) -> JobId {
 
 /// A claim for 30 s under a new token.
 pub(crate) fn claim(max: usize) -> Claim {
-    Claim { max, token: Token::unique(), lock: Duration::from_secs(30), worker: None }
+    Claim { max, token: Token::unique(), lock: Duration::from_secs(30), worker: None, rate: None }
 }
 
 /// The settlement of a claimed job by its own options.

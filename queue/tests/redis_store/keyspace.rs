@@ -10,7 +10,7 @@ use oxherd_queue::backend::Claim;
 use oxherd_queue::job::Token;
 use oxherd_queue::outcome::Verdict;
 use oxherd_queue::{
-    Backend, Backoff, Deduplication, JobId, JobOptions, NewJob, Payload, Retention,
+    Backend, Backoff, Deduplication, JobId, JobOptions, NewJob, Payload, RateLimit, Retention,
 };
 use redis::aio::MultiplexedConnection;
 
@@ -318,12 +318,64 @@ fn an_owner_whose_hash_is_gone_holds_no_id() {
     });
 }
 
+#[test]
+fn limits_stand_in_the_description_and_starts_in_a_counter() {
+    run(|server| async move {
+        let mut stranger = server.connect().await;
+        let queue = server.queue().await;
+        queue.add(vec![send(JobOptions::bare()); 5]).await.unwrap();
+
+        queue.set_rate(Some(RateLimit::new(3, Duration::from_secs(60)))).await.unwrap();
+        queue.set_concurrency(Some(7)).await.unwrap();
+        let jobs = queue.claim(&Claim { max: 9, ..claim() }).await.unwrap().jobs;
+
+        assert_eq!(jobs.len(), 3);
+        let found = dump(&mut stranger).await;
+        for field in ["max=3", "duration=60000", "concurrency=7"] {
+            assert!(found["meta"].contains(field), "{}", found["meta"]);
+        }
+        assert_eq!(found["limiter"], "string 3");
+        let left: i64 = ask(&mut stranger, "PTTL bull:m:limiter").await;
+        assert!((50_000..=60_000).contains(&left), "{left}");
+        queue.rate_limit(Duration::from_secs(5)).await.unwrap();
+        queue.set_rate(None).await.unwrap();
+        queue.set_concurrency(None).await.unwrap();
+        let found = dump(&mut stranger).await;
+        assert_eq!(found["limiter"], "string 9007199254740991");
+        let left: i64 = ask(&mut stranger, "PTTL bull:m:limiter").await;
+        assert!((1..=5_000).contains(&left), "{left}");
+        for field in ["max", "duration", "concurrency"] {
+            assert!(!found["meta"].contains(&format!("{field}=")), "{}", found["meta"]);
+        }
+    });
+}
+
+#[test]
+fn a_number_without_a_window_or_no_number_limits_nothing() {
+    run(|server| async move {
+        let mut stranger = server.connect().await;
+        let queue = server.queue().await;
+        queue.add(vec![send(JobOptions::bare()); 5]).await.unwrap();
+        for wrong in ["max 1", "max none duration 1000", "max 1 duration soon"] {
+            let _: i64 = ask(&mut stranger, "HDEL bull:m:meta max duration").await;
+            let _: i64 = ask(&mut stranger, &format!("HSET bull:m:meta {wrong}")).await;
+
+            let taken = queue.claim(&Claim { max: 1, ..claim() }).await.unwrap().jobs.len();
+
+            assert_eq!(taken, 1, "{wrong}");
+            assert_eq!(queue.limits().await.unwrap().rate, None, "{wrong}");
+        }
+        assert!(!dump(&mut stranger).await.contains_key("limiter"));
+    });
+}
+
 fn claim() -> Claim {
     Claim {
         max: 1,
         token: Token::from_store("tok:0"),
         lock: Duration::from_secs(30),
         worker: Some("w1".to_owned()),
+        rate: None,
     }
 }
 

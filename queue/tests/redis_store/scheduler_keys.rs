@@ -122,3 +122,27 @@ fn a_removed_scheduler_leaves_its_events_alone() {
         assert_eq!(last, format!("event=removed jobId=repeat:s:{START} prev=delayed"));
     });
 }
+
+#[test]
+fn a_pattern_leaves_its_zone_and_the_slot_in_the_run() {
+    run(|server| async move {
+        let mut stranger = server.connect().await;
+        let queue = server.queue().await;
+        let scheduler = NewScheduler::cron("s", "0 0 3 * * *", Some("UTC"), job("{}"));
+
+        let armed = queue.upsert_scheduler(scheduler.starting_at(START)).await.unwrap().unwrap();
+
+        let (run, slot) = (format!("repeat:s:{}", armed.slot_ms), armed.slot_ms);
+        let found = keys(&mut stranger, &run).await;
+        assert_eq!(
+            found["repeat:s"],
+            format!("hash ic=1 name=send offset=0 pattern=0 0 3 * * * startDate={START} tz=UTC")
+        );
+        assert_eq!(
+            found[&run],
+            format!(
+                r#"hash data={{}} delay=DELAY name=send opts={{"jobId":"{run}","delay":DELAY,"timestamp":CREATED,"repeatJobKey":"s","prevMillis":{slot},"repeat":{{"pattern":"0 0 3 * * *","tz":"UTC","startDate":{START},"count":1}}}} priority=0 rjk=s timestamp=now"#
+            )
+        );
+    });
+}

@@ -191,7 +191,7 @@ pub(crate) async fn add(queue: &Arc<dyn Backend>, job: NewJob) -> JobId {
 
 /// A claim for 30 s under a new token.
 pub(crate) fn claim(max: usize) -> Claim {
-    Claim { max, token: Token::unique(), lock: Duration::from_secs(30), worker: None }
+    Claim { max, token: Token::unique(), lock: Duration::from_secs(30), worker: None, rate: None }
 }
 
 /// Claims one job, which must be there.

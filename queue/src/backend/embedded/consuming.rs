@@ -21,15 +21,17 @@ impl QueueState {
         next: Option<Claim>,
         moment: &mut Moment<'_>,
     ) -> Outcome {
+        let limits = |one: &Settlement| matches!(one.verdict, Verdict::RateLimited);
+        let told_off = settlements.iter().any(limits);
         let settled: Vec<_> =
             settlements.into_iter().map(|settlement| self.settle(settlement, moment)).collect();
         let next = next.filter(|claim| claim.max > 0 || settled.is_empty());
-        let taken = match &next {
-            Some(claim) => self.claim(claim, moment.now_ms),
-            None => Taken { jobs: Vec::new(), next_due_ms: self.next_due_ms() },
+        let (taken, is_full) = match &next {
+            Some(claim) => self.claim(claim, told_off, moment.now_ms),
+            None => (Taken { jobs: Vec::new(), next_due_ms: self.next_due_ms() }, false),
         };
         let is_end = |one: &Settled| matches!(one, Settled::Done { state, .. } if state.is_final());
-        let held_back = next.is_some() && (self.paused || !self.delayed.is_empty());
+        let held_back = is_full || next.is_some() && (self.paused || !self.delayed.is_empty());
         if settled.iter().any(is_end)
             && taken.jobs.is_empty()
             && !held_back
@@ -41,16 +43,23 @@ impl QueueState {
         Outcome::Turn(settled, taken)
     }
 
-    fn claim(&mut self, claim: &Claim, now_ms: u64) -> Taken {
+    /// Takes jobs; tells as well whether some limit allowed none.
+    fn claim(&mut self, claim: &Claim, told_off: bool, now_ms: u64) -> (Taken, bool) {
         self.promote_due(now_ms);
-        let mut jobs = Vec::new();
-        while !self.paused && jobs.len() < claim.max {
+        let room = self.room(claim, told_off, now_ms);
+        let (mut jobs, mut counted) = (Vec::new(), 0);
+        while !self.paused && jobs.len() < room.jobs {
             let plain = self.waiting.pop_first().map(|(_, slot)| slot);
             let next = plain.or_else(|| self.prioritized.pop_first().map(|(_, slot)| slot));
             let Some(slot) = next else { break };
-            jobs.push(self.activate(slot, claim, now_ms));
+            let taken = self.activate(slot, claim, now_ms);
+            // One that will not be run does not count as a start, as in BullMQ.
+            counted += u64::from(taken.job.deferred_failure.is_none());
+            jobs.push(taken);
         }
-        Taken { jobs, next_due_ms: self.next_due_ms() }
+        self.note_starts(claim, room, counted, now_ms);
+        let next_due_ms = self.next_due_ms().into_iter().chain(room.again_ms).min();
+        (Taken { jobs, next_due_ms }, room.jobs == 0 && claim.max > 0)
     }
 
     fn activate(&mut self, slot: Slot, claim: &Claim, now_ms: u64) -> TakenJob {
@@ -114,7 +123,7 @@ impl QueueState {
             Verdict::Delay { until_ms, .. } => {
                 self.delay_by(slot, until_ms.saturating_sub(now_ms), now_ms)
             }
-            Verdict::HandBack => {
+            Verdict::HandBack | Verdict::RateLimited => {
                 let version = self.enqueue(slot, Side::Front, Some(JobState::Active), now_ms);
                 (self.live[slot].place.state(), version)
             }
@@ -139,7 +148,10 @@ impl QueueState {
                 let history = self.live.change(slot).body.history_mut();
                 history.failed_reason = Some(reason.as_str().into());
             }
-            Verdict::Complete { .. } | Verdict::Delay { .. } | Verdict::HandBack => {}
+            Verdict::Complete { .. }
+            | Verdict::Delay { .. }
+            | Verdict::HandBack
+            | Verdict::RateLimited => {}
         }
     }
 

@@ -13,6 +13,7 @@ use super::encoding::{Decode as _, Encode, Input, Malformed, encoded_struct};
 use super::ended_jobs::Graves;
 use super::event_ring::EventRing;
 use super::job_body::{LiveJob, Place};
+use super::limiting::Limiting;
 use super::operation::{Operation, Outcome, QueueNumber, Stamped, Taken};
 use super::queue_state::{Moment, QueueState, Standing};
 use super::scheduling::SchedulerBody;
@@ -89,6 +90,9 @@ impl Machine {
             Operation::ChangeData { id, data, ended } => {
                 queue.change_data(id, data, ended, &mut moment)
             }
+            Operation::SetRate { rate } => queue.set_rate(rate),
+            Operation::SetConcurrency { concurrency } => queue.set_concurrency(concurrency),
+            Operation::RateLimit { duration_ms } => queue.rate_limit(duration_ms, now_ms),
             Operation::FreeDeduplication { id, owner } => {
                 queue.free_deduplication(&id, owner.as_ref())
             }
@@ -116,10 +120,13 @@ impl Machine {
         let none_due = || queue.next_due_ms().is_none_or(|due| due > *now_ms);
         match operation {
             Operation::Turn { settlements, next } if settlements.is_empty() => {
-                let nothing = queue.paused
-                    || !queue.has_ready()
-                    || next.as_ref().is_none_or(|claim| claim.max == 0);
-                let taken = Taken { jobs: Vec::new(), next_due_ms: queue.next_due_ms() };
+                let has_no_room = |claim| queue.has_no_room(claim, *now_ms);
+                let nothing =
+                    queue.paused || !queue.has_ready() || next.as_ref().is_none_or(has_no_room);
+                let taken = Taken {
+                    jobs: Vec::new(),
+                    next_due_ms: queue.next_reason_ms(next.as_ref(), *now_ms),
+                };
                 (nothing && none_due()).then_some(Outcome::Turn(Vec::new(), taken))
             }
             Operation::Sweep { .. } => (queue.active.is_empty() || queue.swept_until_ms > *now_ms)
@@ -204,6 +211,7 @@ struct Head {
     last_seq: u64,
     graves: Graves,
     deduplications: Deduplications,
+    limiting: Limiting,
 }
 
 encoded_struct!(Head {
@@ -217,6 +225,7 @@ encoded_struct!(Head {
     last_seq,
     graves,
     deduplications,
+    limiting,
 });
 
 impl Head {
@@ -233,6 +242,7 @@ impl Head {
             last_seq: last.seq,
             graves: queue.ended.graves.clone(),
             deduplications: queue.deduplications.clone(),
+            limiting: queue.limiting,
         }
     }
 
@@ -244,6 +254,7 @@ impl Head {
             front: self.front,
             swept_until_ms: self.swept_until_ms,
             deduplications: self.deduplications,
+            limiting: self.limiting,
             events: EventRing::starting_after(Position { ms: self.last_ms, seq: self.last_seq }),
             ..QueueState::new(self.name)
         };

@@ -9,7 +9,7 @@ use crate::backend::{Added, Cancelled, Claim, Held, Renewal, Submitted};
 use crate::error::QueueError;
 use crate::event::Position;
 use crate::job::{Job, JobId, NewJob, Payload, Token, generation_of};
-use crate::options::Deduplication;
+use crate::options::{Deduplication, RateLimit};
 use crate::outcome::{Settled, Settlement, Verdict};
 use crate::scheduler::{Armed, Plan};
 
@@ -56,6 +56,9 @@ pub(super) enum Operation {
     ChangePriority { id: JobId, priority: u32, front: bool, ended: Vec<Ended> },
     ChangeData { id: JobId, data: Payload, ended: Vec<Ended> },
     FreeDeduplication { id: Arc<str>, owner: Option<JobId> },
+    SetRate { rate: Option<RateLimit> },
+    SetConcurrency { concurrency: Option<u64> },
+    RateLimit { duration_ms: u64 },
 }
 
 encoded_enum!(Operation {
@@ -82,6 +85,9 @@ encoded_enum!(Operation {
     17 => ChangePriority { id, priority, front, ended },
     18 => ChangeData { id, data, ended },
     19 => FreeDeduplication { id, owner },
+    20 => SetRate { rate },
+    21 => SetConcurrency { concurrency },
+    22 => RateLimit { duration_ms },
 });
 
 /// A job to add.
@@ -211,6 +217,7 @@ impl Encode for Claim {
         self.token.encode(out);
         millis(self.lock).encode(out);
         self.worker.encode(out);
+        self.rate.encode(out);
     }
 }
 
@@ -221,6 +228,7 @@ impl Decode for Claim {
             token: Decode::decode(input)?,
             lock: std::time::Duration::from_millis(Decode::decode(input)?),
             worker: Decode::decode(input)?,
+            rate: Decode::decode(input)?,
         })
     }
 }
@@ -252,6 +260,7 @@ impl Encode for Verdict {
                 reason.encode(out);
             }
             Self::HandBack => out.push(4),
+            Self::RateLimited => out.push(5),
         }
     }
 }
@@ -268,6 +277,7 @@ impl Decode for Verdict {
             },
             3 => Self::Delay { until_ms: Decode::decode(input)?, reason: Decode::decode(input)? },
             4 => Self::HandBack,
+            5 => Self::RateLimited,
             _ => return Err(Malformed("verdict")),
         })
     }

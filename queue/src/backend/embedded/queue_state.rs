@@ -14,6 +14,7 @@ use super::deduplication::Deduplications;
 use super::ended_jobs::{EndedJobs, EndedKey};
 use super::event_ring::EventRing;
 use super::job_body::{JobBody, LiveJob, Place, Record};
+use super::limiting::Limiting;
 use super::scheduling::SchedulerBody;
 use super::slots::{Slot, Slots};
 
@@ -74,6 +75,7 @@ pub(super) struct QueueState {
     pub(super) active: BTreeMap<i64, Slot>,
     pub(super) ended: EndedJobs,
     pub(super) deduplications: Deduplications,
+    pub(super) limiting: Limiting,
     pub(super) schedulers: BTreeMap<Arc<str>, SchedulerBody>,
     pub(super) events: EventRing,
 }
@@ -95,6 +97,7 @@ impl QueueState {
             active: BTreeMap::new(),
             ended: EndedJobs::default(),
             deduplications: Deduplications::default(),
+            limiting: Limiting::default(),
             schedulers: BTreeMap::new(),
             events: EventRing::default(),
         }
@@ -111,7 +114,7 @@ impl QueueState {
 
     /// Tells whether a claim would find something.
     pub(super) fn is_claimable(&self, now_ms: u64) -> bool {
-        !self.paused && (self.has_ready() || self.next_due_ms().is_some_and(|due| due <= now_ms))
+        self.next_chance_ms(now_ms).is_some_and(|at| at <= now_ms)
     }
 
     /// Gives the room of a backlog that is gone back.

@@ -26,6 +26,8 @@ pub(super) struct SchedulerBody {
     pub(super) name: Arc<str>,
     pub(super) every_ms: Option<u64>,
     pub(super) offset_ms: Option<u64>,
+    pub(super) pattern: Option<String>,
+    pub(super) tz: Option<String>,
     pub(super) start_ms: Option<u64>,
     pub(super) end_ms: Option<u64>,
     pub(super) limit: Option<u64>,
@@ -42,6 +44,8 @@ encoded_struct!(SchedulerBody {
     name,
     every_ms,
     offset_ms,
+    pattern,
+    tz,
     start_ms,
     end_ms,
     limit,
@@ -56,12 +60,18 @@ encoded_struct!(Plan { scheduler, every_ms, slot_ms, options, repeat, priority, 
 impl SchedulerBody {
     /// Takes what was asked for; slot and count are still to be found.
     pub(super) fn new(scheduler: &NewScheduler) -> Self {
-        let Rhythm::Every { every_ms, offset_ms } = scheduler.rhythm;
+        let (every_ms, offset_ms) = scheduler.rhythm.interval().unzip();
+        let (pattern, tz) = match &scheduler.rhythm {
+            Rhythm::Cron { pattern, tz } => (Some(pattern.clone()), tz.clone()),
+            Rhythm::Every { .. } => (None, None),
+        };
         Self {
             id: scheduler.id.as_str().into(),
             name: scheduler.name().into(),
-            every_ms: Some(every_ms),
-            offset_ms,
+            every_ms,
+            offset_ms: offset_ms.flatten(),
+            pattern,
+            tz,
             start_ms: scheduler.start_ms,
             end_ms: scheduler.end_ms,
             limit: scheduler.limit,
@@ -73,8 +83,8 @@ impl SchedulerBody {
     }
 
     pub(super) fn to_scheduler(&self) -> Scheduler {
-        let rhythm =
-            self.every_ms.map(|every_ms| Rhythm::Every { every_ms, offset_ms: self.offset_ms });
+        let (pattern, tz) = (self.pattern.clone(), self.tz.clone());
+        let rhythm = Rhythm::of(self.every_ms, self.offset_ms, pattern, tz);
         Scheduler {
             id: (*self.id).to_owned(),
             name: (*self.name).to_owned(),

@@ -122,7 +122,7 @@ fn id(text: &str) -> JobId {
 }
 
 fn claim(max: usize) -> Claim {
-    Claim { max, token: Token::unique(), lock: Duration::from_secs(15), worker: None }
+    Claim { max, token: Token::unique(), lock: Duration::from_secs(15), worker: None, rate: None }
 }
 
 fn settlement(job: &ClaimedJob, verdict: Verdict) -> Settlement {

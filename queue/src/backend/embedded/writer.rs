@@ -24,7 +24,6 @@ use super::lock_file::LockFile;
 use super::log_rows;
 use super::operation::{Outcome, Stamped, Taken};
 use super::preparing::{Change, answer, prepare};
-use super::queue_state::QueueState;
 use super::request::{Reply, Request, TableWrite};
 use super::shared::{Shared, locked};
 use super::tables::{self, store_error};
@@ -196,7 +195,7 @@ impl Writer {
         for Change { stamped, reply, log_row: _ } in group.operations {
             let Stamped { now_ms, queue, .. } = stamped;
             touched.entry(queue).or_insert_with(|| {
-                (now_ms, machine.queue(queue).and_then(QueueState::next_due_ms))
+                (now_ms, machine.queue(queue).and_then(|queue| queue.next_chance_ms(now_ms)))
             });
             match machine.apply(self.number, stamped) {
                 Outcome::Again(operation) => self.queue.push_back(Request::Operate {
@@ -209,9 +208,9 @@ impl Writer {
         }
         let wake_ups: Vec<_> = touched
             .into_iter()
-            .filter_map(|(number, (now_ms, due_before))| {
+            .filter_map(|(number, (now_ms, before))| {
                 let queue = machine.queue(number)?;
-                let work = queue.is_claimable(now_ms) || queue.next_due_ms() != due_before;
+                let work = queue.is_claimable(now_ms) || queue.next_chance_ms(now_ms) != before;
                 Some((number, work))
             })
             .collect();

@@ -95,6 +95,11 @@ impl QueueKeys {
         format!("{}{name}", self.base)
     }
 
+    /// The starts in the open window of the rate limit.
+    pub(super) fn limiter(&self) -> String {
+        format!("{}limiter", self.base)
+    }
+
     /// The owner of a deduplication id.
     pub(super) fn deduplication(&self, id: &str) -> String {
         format!("{}de:{id}", self.base)
@@ -108,6 +113,11 @@ impl QueueKeys {
     /// The definition of a scheduler.
     pub(super) fn scheduler(&self, id: &str) -> String {
         format!("{}repeat:{id}", self.base)
+    }
+
+    /// The jobs that a sweep has marked.
+    pub(super) fn stalled(&self) -> String {
+        format!("{}stalled", self.base)
     }
 
     /// Where BullMQ 5 puts the waiting jobs of a paused queue.

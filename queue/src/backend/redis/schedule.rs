@@ -23,7 +23,7 @@ impl Schedule for RedisQueue {
         let mut call = self.call(&scripts::SCHEDULE);
         call.arg(now_ms).arg(&scheduler.id);
         call.arg(scheduler.kept_data().map_or(EMPTY, Payload::as_str)).arg(scheduler.name());
-        let Rhythm::Every { offset_ms, .. } = scheduler.rhythm;
+        let offset_ms = scheduler.rhythm.interval().and_then(|(_, offset_ms)| offset_ms);
         call.arg(optional(offset_ms)).arg(optional(scheduler.start_ms));
         write(&mut call, &plan);
         for (field, content) in definition(&scheduler) {
@@ -127,8 +127,13 @@ fn write(call: &mut Cmd, plan: &Plan) {
 /// Returns the fields of a scheduler's hash that its description decides.
 fn definition(scheduler: &NewScheduler) -> Vec<(&'static str, String)> {
     let mut fields = vec![("name", scheduler.name().to_owned())];
-    let Rhythm::Every { every_ms, .. } = scheduler.rhythm;
-    fields.push(("every", every_ms.to_string()));
+    match &scheduler.rhythm {
+        Rhythm::Every { every_ms, .. } => fields.push(("every", every_ms.to_string())),
+        Rhythm::Cron { pattern, tz } => {
+            fields.push(("pattern", pattern.clone()));
+            fields.extend(tz.clone().map(|tz| ("tz", tz)));
+        }
+    }
     let numbers = [
         ("startDate", scheduler.start_ms),
         ("endDate", scheduler.end_ms),
@@ -152,7 +157,8 @@ fn read(id: String, next_ms: u64, fields: Value) -> Result<Option<Scheduler>> {
     let number = |name: &str| fields.get(name).and_then(|text| wire::lenient_number(text));
     let (start_ms, end_ms, limit) = (number("startDate"), number("endDate"), number("limit"));
     let (iterations, offset_ms) = (number("ic").unwrap_or(0), number("offset"));
-    let rhythm = number("every").map(|every_ms| Rhythm::Every { every_ms, offset_ms });
+    let every_ms = number("every");
+    let rhythm = Rhythm::of(every_ms, offset_ms, fields.remove("pattern"), fields.remove("tz"));
     let options = fields
         .remove("opts")
         .and_then(|text| serde_json::from_str(&text).ok())

@@ -32,6 +32,7 @@ scripts! {
     CHANGE_DELAY = "change_delay.lua",
     CHANGE_PRIORITY = "change_priority.lua",
     CHANGE_DATA = "change_data.lua",
+    SET_LIMITS = "set_limits.lua",
     FREE_DEDUPLICATION = "free_deduplication.lua",
     REMOVE = "remove.lua",
     CANCEL = "cancel.lua",

@@ -71,7 +71,7 @@ pub(super) fn end_of_attempt(
             }
             (
                 EventKind::Waiting { prev: Some(JobState::Active), .. },
-                Verdict::Retry { .. } | Verdict::HandBack,
+                Verdict::Retry { .. } | Verdict::HandBack | Verdict::RateLimited,
             ) => (JobState::Waiting, false),
             _ => return None,
         };

@@ -6,10 +6,12 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-use crate::backend::{Change as _, Consume as _, Held, Maintain as _, Produce as _};
+use crate::backend::{
+    Change as _, Claim, Consume as _, Held, Limit as _, Maintain as _, Produce as _,
+};
 use crate::error::QueueError;
 use crate::job::{ClaimedJob, JobId, NewJob, Payload};
-use crate::options::{Deduplication, JobOptions, Retention};
+use crate::options::{Deduplication, JobOptions, RateLimit, Retention};
 use crate::outcome::Verdict;
 use crate::scheduler::{NewScheduler, Schedule as _};
 
@@ -70,13 +72,14 @@ impl Player {
 
     fn some_verdict(&mut self) -> Verdict {
         let (reason, stack_trace) = ("BROKEN: it broke".to_owned(), vec!["at a".to_owned()]);
-        match self.random.random_range(0..7) {
+        match self.random.random_range(0..8) {
             0..3 => Verdict::Complete { result: Payload::encode(&[1, 2]).unwrap() },
             3 => Verdict::Fail { reason, stack_trace },
             4 => {
                 let pause = Duration::from_millis([0, 300][self.random.random_range(0..2)]);
                 Verdict::Retry { reason, stack_trace, pause }
             }
+            6 => Verdict::RateLimited,
             5 => Verdict::Delay { until_ms: 1_700_000_000_500, reason: Some(reason) },
             _ => Verdict::HandBack,
         }
@@ -121,7 +124,9 @@ impl Player {
                 for job in self.held.drain(..count).collect::<Vec<_>>() {
                     settlements.push(settlement(&job, self.some_verdict()));
                 }
-                let next = claim(self.random.random_range(0..4));
+                let limit = RateLimit::new(2, Duration::from_secs(1));
+                let rate = self.random.random_bool(0.3).then_some(limit);
+                let next = Claim { rate, ..claim(self.random.random_range(0..4)) };
                 let turn = queue.settle(settlements, Some(&next)).await?;
                 for job in &turn.claimed.jobs {
                     assert_eq!(job.unreadable, None, "the input of {} is there", job.job.id);
@@ -142,7 +147,11 @@ impl Player {
 
     async fn keep_up(&mut self, world: &World) -> Result<(), QueueError> {
         world.clock.pass(self.random.random_range(0..8000));
-        match self.random.random_range(0..8) {
+        let rate = RateLimit::new(self.random.random_range(1..5), Duration::from_secs(2));
+        match self.random.random_range(0..11) {
+            8 => world.queue.set_rate(self.random.random_bool(0.5).then_some(rate)).await,
+            9 => world.queue.set_concurrency(self.random.random_bool(0.5).then_some(3)).await,
+            10 => world.queue.rate_limit(Duration::from_millis(500)).await,
             5 => world.queue.remove_scheduler("s").await.map(drop),
             6 | 7 => {
                 let every = Duration::from_secs(self.random.random_range(2..4));

@@ -60,6 +60,7 @@ pub(super) fn fingerprint(machine: &Machine) -> Vec<u8> {
         queue.back.encode(&mut out);
         queue.front.encode(&mut out);
         queue.deduplications.encode(&mut out);
+        queue.limiting.encode(&mut out);
         queue.schedulers.values().cloned().collect::<Vec<_>>().encode(&mut out);
         let mut jobs: Vec<_> = queue.live.iter().map(|(_, job)| job.clone()).collect();
         jobs.sort_by_key(|job| job.body.serial);

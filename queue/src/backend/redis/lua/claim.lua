@@ -1,9 +1,14 @@
 -- Part of turn.lua: takes the next jobs, oldest first.
 if most > 0 then
   local room = most
-  local cap, window = tonumber(meta[3]), tonumber(meta[4])
+  -- The number of the queue goes before that of the worker, the worker's window before the queue's.
+  local own = 9 * count + 11
+  local cap = tonumber(meta[3]) or tonumber(ARGV[own])
+  local window = tonumber(ARGV[own + 1]) or tonumber(meta[4])
   local starts = false
-  if cap and window then
+  if told_off and not (cap and window) then
+    limited = math.max(0, redis.call('PTTL', base .. 'limiter'))
+  elseif cap and window then
     local counter = redis.call('GET', base .. 'limiter')
     local left = redis.call('PTTL', base .. 'limiter')
     starts = tonumber(counter) or 0

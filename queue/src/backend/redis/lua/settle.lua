@@ -200,6 +200,7 @@ if count > 0 then
         any_waiting = true
         version = redis.call('XADD', events, '*', 'event', 'waiting', 'jobId', id, 'prev', 'active')
       else
+        told_off = told_off or verdict == 'limited'
         local priority = tonumber(redis.call('HGET', job, 'priority')) or 0
         if priority > 0 then
           redis.call('ZADD', prioritized, priority * 4294967296, id)

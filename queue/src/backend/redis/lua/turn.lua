@@ -5,9 +5,10 @@
 --       5 token of the new locks   6 lock duration (ms)   7 worker name ('' = none)
 --       8 most bytes of job data to claim   9 reason of a cancelled job
 --       10 number of settlements (at most 100), then for each 9 values:
---       verdict (complete | fail | retry | delay | handback), id, token, attempts allowed,
+--       verdict (complete | fail | retry | delay | handback | limited), id, token, attempts allowed,
 --       kept count ('' = all), kept age in s ('' = for ever), result or reason, stack traces
---       (JSON, '' = unchanged), pause in ms (retry) or due time in ms (delay)
+--       (JSON, '' = unchanged), pause in ms (retry) or due time in ms (delay); after them, if the
+--       worker has a rate limit of its own, its most starts and its window (ms)
 -- Effects  settling: the job leaves `active`, its lock, `stalled` and its cancel mark, and goes to
 --          completed, failed, delayed, wait, prioritized or nowhere; kept jobs are trimmed; parents
 --          and deduplication follow. Claiming: due jobs leave `delayed`; jobs go from wait or
@@ -30,6 +31,8 @@ local meta = redis.call('HMGET', KEYS[1], 'paused', 'concurrency', 'max', 'durat
 local settled, jobs = {}, {}
 local promoted, held_back, limited, earliest = 0, false, 0, nil
 local any_waiting, any_delayed, any_finished = false, false, false
+-- Whether a run was told off by a rate limit that the worker may not know.
+local told_off = false
 -- Whether some job is marked to stop; not known yet.
 local any_marks = nil
 
