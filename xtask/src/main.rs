@@ -4,6 +4,7 @@ mod bench;
 mod fixtures;
 mod install;
 mod run;
+mod screenshots;
 mod test;
 mod tidy;
 
@@ -28,6 +29,8 @@ enum Task {
     Bench(Bench),
     /// Fetches the real documents of the tests from Debian packages.
     Fixtures,
+    /// Takes screenshots of the pages, into `target/screenshots`.
+    Screenshots,
     /// Checks the rules of the code base.
     Tidy,
 }
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Task::Bench(Bench::Peers(options)) => bench::peers::peers(&options),
         Task::Bench(Bench::Work(work)) => work.run(),
         Task::Fixtures => fixtures::fetch(),
+        Task::Screenshots => screenshots::take(),
         Task::Tidy => tidy::run(),
     };
     match done {
