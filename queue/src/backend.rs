@@ -205,7 +205,16 @@ pub trait Consume: Send + Sync {
     /// Returns as soon as there may be something to claim, or after `timeout`.
     ///
     /// Wake-ups may be spurious, never lost. Cancel-safe.
-    async fn wait(&self, timeout: Duration) -> Result<()>;
+    async fn wait(&self, timeout: Duration) -> Result<Waited>;
+}
+
+/// What a wait brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waited {
+    /// There may be something to claim; only a claim tells.
+    News,
+    /// The store has answered since the wait began, and has nothing new: a claim would be in vain.
+    Quiet,
 }
 
 /// A request for jobs.

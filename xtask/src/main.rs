@@ -36,12 +36,19 @@ enum Task {
 enum Bench {
     /// The job engine: adds, the full cycle, latencies, BullMQ beside it.
     Engine(bench::engine::EngineOptions),
+    /// npm's BullMQ beside ours on one Redis, in turn: jobs a second, processor, commands, bytes.
+    Peers(bench::peers::PeersOptions),
+    /// One run of our engine, as `peers` starts it.
+    #[command(hide = true)]
+    Work(bench::peers::OurWork),
 }
 
 fn main() -> ExitCode {
     let done = match Command::parse().task {
         Task::Test(options) => test::run(&options),
         Task::Bench(Bench::Engine(options)) => bench::engine::engine(&options),
+        Task::Bench(Bench::Peers(options)) => bench::peers::peers(&options),
+        Task::Bench(Bench::Work(work)) => work.run(),
         Task::Fixtures => fixtures::fetch(),
         Task::Tidy => tidy::run(),
     };

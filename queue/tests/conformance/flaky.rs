@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use oxherd_queue::backend::{
     Added, Cancelled, Change, Claim, Claimed, Clear, Consume, Counts, Deduplicate, EventPage, Held,
-    Inspect, Limit, Limits, ListQuery, Maintain, Produce, Renewal, Submitted, Turn,
+    Inspect, Limit, Limits, ListQuery, Maintain, Produce, Renewal, Submitted, Turn, Waited,
 };
 use oxherd_queue::job::JobSnapshot;
 use oxherd_queue::outcome::Settlement;
@@ -76,7 +76,7 @@ impl Consume for Flaky {
         self.inner.log(id, row, keep).await
     }
 
-    async fn wait(&self, timeout: Duration) -> Result<()> {
+    async fn wait(&self, timeout: Duration) -> Result<Waited> {
         self.inner.wait(timeout).await
     }
 }
