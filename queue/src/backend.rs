@@ -6,6 +6,7 @@
 //! store does not.
 
 mod change;
+mod clear;
 mod deduplicate;
 pub mod embedded;
 mod limit;
@@ -26,17 +27,18 @@ use crate::scheduler::Schedule;
 use crate::status::StatusStore;
 
 pub use self::change::Change;
+pub use self::clear::Clear;
 pub use self::deduplicate::Deduplicate;
 pub use self::limit::{Limit, Limits};
 
 /// Everything that a queue can do.
 pub trait Backend:
-    Produce + Change + Deduplicate + Limit + Consume + Inspect + Maintain + Schedule
+    Produce + Change + Deduplicate + Limit + Consume + Inspect + Maintain + Clear + Schedule
 {
 }
 
-impl<T: Produce + Change + Deduplicate + Limit + Consume + Inspect + Maintain + Schedule> Backend
-    for T
+impl<T: Produce + Change + Deduplicate + Limit + Consume + Inspect + Maintain + Clear + Schedule>
+    Backend for T
 {
 }
 
