@@ -78,6 +78,11 @@ fn complete(
         | Operation::ChangeData { id, ended, .. } => {
             ended.extend(read(id)?);
         }
+        Operation::AddFlow { jobs, ended } => {
+            for job in jobs {
+                ended.extend(ended_job(machine, connection, job.at.queue, &job.at.id)?);
+            }
+        }
         Operation::Logged { id } => {
             let log = machine.queue(queue).and_then(|queue| queue.log_of(id));
             return log.map(Some).ok_or_else(|| QueueError::NoSuchJob(id.clone()));
