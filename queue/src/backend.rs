@@ -6,6 +6,7 @@
 //! store does not.
 
 mod change;
+mod clear;
 mod deduplicate;
 pub mod embedded;
 mod limit;
@@ -27,17 +28,28 @@ use crate::scheduler::Schedule;
 use crate::status::StatusStore;
 
 pub use self::change::Change;
+pub use self::clear::Clear;
 pub use self::deduplicate::Deduplicate;
 pub use self::limit::{Limit, Limits};
 
 /// Everything that a queue can do.
 pub trait Backend:
-    Produce + Change + Deduplicate + Limit + Consume + Inspect + Maintain + Schedule + Relate
+    Produce + Change + Deduplicate + Limit + Consume + Inspect + Maintain + Clear + Schedule + Relate
 {
 }
 
-impl<T: Produce + Change + Deduplicate + Limit + Consume + Inspect + Maintain + Schedule + Relate>
-    Backend for T
+impl<
+    T: Produce
+        + Change
+        + Deduplicate
+        + Limit
+        + Consume
+        + Inspect
+        + Maintain
+        + Clear
+        + Schedule
+        + Relate,
+> Backend for T
 {
 }
 
@@ -215,7 +227,16 @@ pub trait Consume: Send + Sync {
     /// Returns as soon as there may be something to claim, or after `timeout`.
     ///
     /// Wake-ups may be spurious, never lost. Cancel-safe.
-    async fn wait(&self, timeout: Duration) -> Result<()>;
+    async fn wait(&self, timeout: Duration) -> Result<Waited>;
+}
+
+/// What a wait brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waited {
+    /// There may be something to claim; only a claim tells.
+    News,
+    /// The store has answered since the wait began, and has nothing new: a claim would be in vain.
+    Quiet,
 }
 
 /// A request for jobs.

@@ -46,6 +46,8 @@ mod cancel;
 mod change;
 #[path = "conformance/claim.rs"]
 mod claim;
+#[path = "conformance/clear.rs"]
+mod clear;
 #[path = "conformance/deduplication.rs"]
 mod deduplication;
 #[path = "conformance/delay.rs"]

@@ -16,6 +16,7 @@
 
 mod changing;
 mod checkpoint;
+mod clearing;
 mod consuming;
 mod deduplication;
 mod door;

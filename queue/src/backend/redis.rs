@@ -7,14 +7,16 @@
 //! * [`keys`], [`wire`], [`scripts`]: how things are spelled, read and done in Redis.
 //! * [`dial`], [`connection`], [`dedicated`], [`fault`], [`time`]: connections that come back by
 //!   themselves, and the clock of the server.
-//! * [`produce`] with [`coalesce`], [`change`], [`deduplicate`], [`limit`], [`schedule`], [`relate`], [`consume`] with
-//!   [`wake`] and [`unanswered`], [`inspect`] with [`stream`], [`maintain`]: the roles of a queue.
+//! * [`produce`] with [`coalesce`], [`change`], [`deduplicate`], [`limit`], [`schedule`], [`relate`],
+//!   [`consume`] with [`wake`] and [`unanswered`], [`inspect`] with [`stream`], [`maintain`],
+//!   [`clear`]: the roles of a queue.
 //! * [`status`]: the job records. [`boot`]: what a server must be like.
 //!
 //! Never holds state that another process could not take over: everything durable is in Redis.
 
 mod boot;
 mod change;
+mod clear;
 mod coalesce;
 mod connection;
 mod consume;

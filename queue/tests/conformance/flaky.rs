@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use oxherd_queue::backend::{
-    Added, Cancelled, Change, Claim, Claimed, Consume, Counts, Deduplicate, EventPage, Held,
-    Inspect, Limit, Limits, ListQuery, Maintain, Produce, Renewal, Submitted, Turn,
+    Added, Cancelled, Change, Claim, Claimed, Clear, Consume, Counts, Deduplicate, EventPage, Held,
+    Inspect, Limit, Limits, ListQuery, Maintain, Produce, Renewal, Submitted, Turn, Waited,
 };
 use oxherd_queue::flow::{Children, ChildrenCounts, Relate};
 use oxherd_queue::job::JobSnapshot;
 use oxherd_queue::outcome::Settlement;
 use oxherd_queue::scheduler::{Armed, NewScheduler, Schedule, Scheduler};
-use oxherd_queue::{Backend, JobId, NewJob, Payload, Position, QueueError, RateLimit};
+use oxherd_queue::{Backend, JobId, JobState, NewJob, Payload, Position, QueueError, RateLimit};
 
 type Result<T> = std::result::Result<T, QueueError>;
 
@@ -77,7 +77,7 @@ impl Consume for Flaky {
         self.inner.log(id, row, keep).await
     }
 
-    async fn wait(&self, timeout: Duration) -> Result<()> {
+    async fn wait(&self, timeout: Duration) -> Result<Waited> {
         self.inner.wait(timeout).await
     }
 }
@@ -171,6 +171,29 @@ impl Limit for Flaky {
 
     async fn is_maxed(&self) -> Result<bool> {
         self.inner.is_maxed().await
+    }
+}
+
+#[async_trait]
+impl Clear for Flaky {
+    async fn clean(&self, state: JobState, grace: Duration, limit: u64) -> Result<Vec<JobId>> {
+        self.inner.clean(state, grace, limit).await
+    }
+
+    async fn drain(&self, delayed: bool) -> Result<u64> {
+        self.inner.drain(delayed).await
+    }
+
+    async fn obliterate(&self, force: bool) -> Result<()> {
+        self.inner.obliterate(force).await
+    }
+
+    async fn retry_all(&self, state: JobState, until_ms: Option<u64>) -> Result<u64> {
+        self.inner.retry_all(state, until_ms).await
+    }
+
+    async fn promote_all(&self) -> Result<u64> {
+        self.inner.promote_all().await
     }
 }
 

@@ -32,6 +32,7 @@ on_both_stores!(
     a_parent_that_completes_with_pending_children_fails_its_attempt,
     a_child_goes_its_own_way,
     the_removal_of_the_last_child_releases_the_parent,
+    a_parent_goes_with_its_last_drained_child_or_runs_in_another_queue,
     a_cancelled_child_counts_as_failed,
     a_waiting_parent_can_be_cancelled,
     a_flow_that_cannot_be_kept_changes_nothing,
@@ -373,4 +374,18 @@ async fn a_flow_that_cannot_be_kept_changes_nothing(world: World) {
     }
     let up = world.with_queue("up").await;
     assert!(up.find(&id("a")).await.is_none());
+}
+
+async fn a_parent_goes_with_its_last_drained_child_or_runs_in_another_queue(world: World) {
+    let up = add(&world, family(ChildFailure::KeepWaiting)).await;
+    let root = leaf("conformance", "root");
+    let inner = leaf("conformance", "inner").with_child(leaf("conformance", "deep"));
+    world.store.add_flow(root.with_child(inner)).await.unwrap();
+
+    assert_eq!(world.queue.drain(false).await.unwrap(), 3);
+
+    assert_eq!(up.state(&id("parent")).await, JobState::Waiting);
+    for gone in ["one", "two", "deep", "inner", "root"] {
+        assert!(world.find(&id(gone)).await.is_none(), "{gone}");
+    }
 }

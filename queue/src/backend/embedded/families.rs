@@ -85,6 +85,8 @@ pub(super) enum News {
     Completed(Payload),
     Failed(String),
     Removed,
+    /// It was cleaned or drained away: a parent in the same queue goes with its last child.
+    Erased,
     /// It runs again after its end.
     Back,
 }
@@ -170,6 +172,13 @@ impl Families {
         self.kin.remove(id);
     }
 
+    /// Takes note that a job was cleaned or drained away.
+    pub(super) fn erased(&mut self, id: &JobId) {
+        self.note(id, News::Erased);
+        self.links.remove(id);
+        self.kin.remove(id);
+    }
+
     pub(super) fn counts(&self, parent: &JobId) -> ChildrenCounts {
         let mut counts = ChildrenCounts::default();
         for fate in self.kin.get(parent).into_iter().flat_map(BTreeMap::values) {
@@ -205,7 +214,13 @@ impl Families {
 
 impl QueueState {
     /// Lets a parent, which is in this queue, know what happened to a child.
-    pub(super) fn hear(&mut self, child: Relative, name: &str, note: Note, now_ms: u64) {
+    pub(super) fn hear(
+        &mut self,
+        (child, is_here): (Relative, bool),
+        name: &str,
+        note: Note,
+        now_ms: u64,
+    ) {
         let parent = note.link.parent.id;
         if !self.index.contains_key(&parent) {
             return;
@@ -243,6 +258,7 @@ impl QueueState {
             }
             (News::Failed(_), _) => self.release_if_done(&parent, now_ms),
             (News::Removed, _) => self.release_in_front(&parent, now_ms),
+            (News::Erased, _) => self.follow(&parent, is_here),
             (News::Back, _) => {}
         }
     }
@@ -288,6 +304,21 @@ impl QueueState {
         {
             self.leave(slot);
             self.enqueue_plain(slot, Side::Front, Some(JobState::WaitingChildren), now_ms);
+        }
+    }
+
+    /// The last child was erased: as in BullMQ a parent of the same queue goes as well, one of another
+    /// runs; nothing is told.
+    fn follow(&mut self, parent: &JobId, is_here: bool) {
+        if !self.families.is_done(parent) {
+            return;
+        }
+        let Some(slot) = self.waiting_parent(parent) else { return };
+        if is_here {
+            self.erase_one(parent);
+        } else {
+            self.leave(slot);
+            self.line_up_plain(slot, Side::Front);
         }
     }
 

@@ -134,17 +134,18 @@ impl Machine {
 
     /// Carries over what a queue has noted for parents.
     pub(super) fn tell_parents(&mut self, queue: QueueNumber, now_ms: u64) {
-        let Some(notes) =
-            self.queue_mut(queue).map(|queue| std::mem::take(&mut queue.families.notes))
-        else {
-            return;
-        };
-        for note in notes {
-            let child = Relative { queue, id: note.child.clone() };
-            let (home, name) = (note.link.parent.queue, self.key_of(&child).to_string());
-            self.touch(home);
-            if let Some(queue) = self.queue_mut(home) {
-                queue.hear(child, &name, note, now_ms);
+        // A parent that goes with its last child is noted in turn, in the same queue.
+        loop {
+            let noted =
+                self.queue_mut(queue).map(|queue| std::mem::take(&mut queue.families.notes));
+            let Some(notes) = noted.filter(|notes| !notes.is_empty()) else { return };
+            for note in notes {
+                let child = Relative { queue, id: note.child.clone() };
+                let (home, name) = (note.link.parent.queue, self.key_of(&child).to_string());
+                self.touch(home);
+                if let Some(parents) = self.queue_mut(home) {
+                    parents.hear((child, home == queue), &name, note, now_ms);
+                }
             }
         }
     }

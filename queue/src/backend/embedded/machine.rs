@@ -124,6 +124,13 @@ impl Machine {
             Operation::ChangeData { id, data, ended } => {
                 queue.change_data(id, data, ended, &mut moment)
             }
+            Operation::Erase { state, skip, most, cutoff_ms } => {
+                queue.erase(state, skip, most, cutoff_ms, now_ms)
+            }
+            Operation::Cleaned { count } => queue.cleaned(count, now_ms),
+            Operation::Obliterate { force } => queue.obliterate(force),
+            Operation::RetryAll { ended, .. } => queue.retry_all(ended, &mut moment),
+            Operation::PromoteAll {} => queue.promote_all(now_ms),
             Operation::SetRate { rate } => queue.set_rate(rate),
             Operation::SetConcurrency { concurrency } => queue.set_concurrency(concurrency),
             Operation::RateLimit { duration_ms } => queue.rate_limit(duration_ms, now_ms),

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use crate::backend::{Added, Cancelled, Claim, Held, Renewal, Submitted};
 use crate::error::QueueError;
 use crate::event::Position;
-use crate::job::{Job, JobId, NewJob, Payload, Token, generation_of};
+use crate::job::{Job, JobId, JobState, NewJob, Payload, Token, generation_of};
 use crate::options::{Deduplication, RateLimit};
 use crate::outcome::{Settled, Settlement, Verdict};
 use crate::scheduler::{Armed, Plan};
 
+use super::clearing::Erased;
 use super::encoding::{Decode, Encode, Input, Malformed, encoded_enum, encoded_struct};
 use super::flows::FlowJob;
 use super::job_body::{PackedOptions, Record};
@@ -62,6 +63,11 @@ pub(super) enum Operation {
     SetRate { rate: Option<RateLimit> },
     SetConcurrency { concurrency: Option<u64> },
     RateLimit { duration_ms: u64 },
+    Erase { state: JobState, skip: u64, most: u64, cutoff_ms: Option<u64> },
+    Cleaned { count: u64 },
+    Obliterate { force: bool },
+    RetryAll { state: JobState, until_ms: u64, ended: Vec<Ended> },
+    PromoteAll {},
 }
 
 encoded_enum!(Operation {
@@ -93,6 +99,11 @@ encoded_enum!(Operation {
     20 => SetRate { rate },
     21 => SetConcurrency { concurrency },
     22 => RateLimit { duration_ms },
+    23 => Erase { state, skip, most, cutoff_ms },
+    24 => Cleaned { count },
+    25 => Obliterate { force },
+    26 => RetryAll { state, until_ms, ended },
+    27 => PromoteAll {},
 });
 
 /// A job to add.
@@ -189,6 +200,9 @@ pub(super) enum Outcome {
     Renewed(Renewal),
     Swept(Vec<JobId>),
     Promoted(u64, Option<u64>),
+    Erased(Erased),
+    /// So many jobs were moved.
+    Count(u64),
     Scheduled(Armed),
     /// Jobs stand in the slots that a scheduler would take.
     SlotTaken,

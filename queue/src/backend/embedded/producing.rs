@@ -154,14 +154,22 @@ impl QueueState {
         };
         match ended.pop() {
             Some(ended) if ended.record.body.serial == key.serial => {
-                Outcome::At(self.revive(ended, reset, moment))
+                Outcome::At(self.revive(ended, reset, None, moment))
             }
             _ => Outcome::Again(Box::new(Operation::Retry { id, reset, ended: Vec::new() })),
         }
     }
 
     /// Puts an ended job back to the end of the line, as another life of the same job.
-    fn revive(&mut self, ended: Ended, reset: bool, moment: &mut Moment<'_>) -> Position {
+    ///
+    /// Without a side it is the one of the job's own options.
+    pub(super) fn revive(
+        &mut self,
+        ended: Ended,
+        reset: bool,
+        side: Option<Side>,
+        moment: &mut Moment<'_>,
+    ) -> Position {
         let Ended { record, data } = ended;
         let mut body = record.body;
         if let Some(Standing::Ended(key)) = self.index.get(&body.id) {
@@ -182,7 +190,8 @@ impl QueueState {
             body.attempts_started = 0;
         }
         let slot = self.admit(body, moment.now_ms);
-        self.enqueue(slot, self.own_side(slot), Some(record.state), moment.now_ms)
+        let side = side.unwrap_or_else(|| self.own_side(slot));
+        self.enqueue(slot, side, Some(record.state), moment.now_ms)
     }
 
     pub(super) fn remove(&mut self, id: &JobId, now_ms: u64) -> Outcome {

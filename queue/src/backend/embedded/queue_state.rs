@@ -212,7 +212,7 @@ impl QueueState {
         self.told_waiting(slot, prev, now_ms)
     }
 
-    fn line_up_plain(&mut self, slot: Slot, side: Side) {
+    pub(super) fn line_up_plain(&mut self, slot: Slot, side: Side) {
         let order = match side {
             Side::Back => self.next_order(),
             Side::Front => {

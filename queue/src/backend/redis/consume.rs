@@ -7,7 +7,7 @@ use redis::{Cmd, Value};
 
 use super::wire::{Fields, ReadJob};
 use super::{RedisQueue, scripts, stream, unanswered, wire};
-use crate::backend::{Claim, Claimed, Consume, Held, Inspect as _, Renewal, Turn};
+use crate::backend::{Claim, Claimed, Consume, Held, Inspect as _, Renewal, Turn, Waited};
 use crate::error::{QueueError, Result};
 use crate::event::Position;
 use crate::job::{ClaimedJob, JobId, JobState, Payload};
@@ -83,9 +83,8 @@ impl Consume for RedisQueue {
         }
     }
 
-    async fn wait(&self, timeout: Duration) -> Result<()> {
-        self.wake.wait(timeout).await;
-        Ok(())
+    async fn wait(&self, timeout: Duration) -> Result<Waited> {
+        Ok(self.wake.wait(timeout).await)
     }
 }
 

@@ -129,6 +129,11 @@ impl QueueKeys {
         format!("{}repeat:{id}", self.base)
     }
 
+    /// The jobs that a sweep has marked.
+    pub(super) fn stalled(&self) -> String {
+        format!("{}stalled", self.base)
+    }
+
     /// Where BullMQ 5 puts the waiting jobs of a paused queue.
     pub(super) fn legacy_paused(&self) -> String {
         format!("{}paused", self.base)

@@ -330,6 +330,9 @@ fn event(entry: Value) -> Result<Event> {
         },
         ("removed", Some(id)) => EventKind::Removed { id, prev: state(take("prev")) },
         ("cancel-requested", Some(id)) => EventKind::CancelRequested { id },
+        ("cleaned", None) => EventKind::Cleaned {
+            count: take("count").as_deref().and_then(lenient_number).unwrap_or(0),
+        },
         ("drained", None) => EventKind::Drained,
         ("paused", None) => EventKind::Paused,
         ("resumed", None) => EventKind::Resumed,

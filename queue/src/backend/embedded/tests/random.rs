@@ -7,11 +7,12 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::backend::{
-    Change as _, Claim, Consume as _, Held, Limit as _, Maintain as _, Produce as _, Store as _,
+    Change as _, Claim, Clear as _, Consume as _, Held, Limit as _, Maintain as _, Produce as _,
+    Store as _,
 };
 use crate::error::QueueError;
 use crate::flow::{ChildFailure, Flow, JobKey, Relate as _};
-use crate::job::{ClaimedJob, JobId, NewJob, Payload};
+use crate::job::{ClaimedJob, JobId, JobState, NewJob, Payload};
 use crate::options::{Deduplication, JobOptions, RateLimit, Retention};
 use crate::outcome::Verdict;
 use crate::scheduler::{NewScheduler, Schedule as _};
@@ -174,7 +175,15 @@ impl Player {
     async fn keep_up(&mut self, world: &World) -> Result<(), QueueError> {
         world.clock.pass(self.random.random_range(0..8000));
         let rate = RateLimit::new(self.random.random_range(1..5), Duration::from_secs(2));
-        match self.random.random_range(0..11) {
+        match self.random.random_range(0..15) {
+            11 => world.queue.drain(self.random.random_bool(0.5)).await.map(drop),
+            12 => {
+                let state = JobState::ALL[self.random.random_range(0..4)];
+                world.queue.clean(state, Duration::from_secs(5), 3).await.map(drop)
+            }
+            13 => world.queue.retry_all(JobState::Failed, None).await.map(drop),
+            14 if self.random.random_bool(0.2) => world.queue.obliterate(true).await,
+            14 => world.queue.promote_all().await.map(drop),
             8 => world.queue.set_rate(self.random.random_bool(0.5).then_some(rate)).await,
             9 => world.queue.set_concurrency(self.random.random_bool(0.5).then_some(3)).await,
             10 => world.queue.rate_limit(Duration::from_millis(500)).await,
