@@ -23,6 +23,8 @@ use crate::task::OwnedTask;
 pub(crate) const SILENT_MAX: Duration = Duration::from_secs(2);
 /// An answer younger than this is believed without asking again.
 const FRESH: Duration = Duration::from_millis(500);
+/// How long a request waits for the first sign of a queue.
+const PROMPT: Duration = Duration::from_millis(250);
 
 /// What the intake is told.
 pub(crate) enum Message {
@@ -103,23 +105,23 @@ async fn take_requests(args: Args) {
 
 /// Asks the queue whether it is there, unless that is known: an idle one was not asked lately.
 ///
-/// One that is known to be away is asked aside, so that nobody waits for it a second time.
+/// One that did not answer is asked aside: what is accepted meanwhile follows when it is back.
 async fn feel_pulse(args: &Args, question: &mut Option<OwnedTask>) {
     let pulse = &args.pulse;
     if pulse.is_fresh(FRESH) {
         return;
     }
-    if pulse.away_for().is_none_or(|away| away < SILENT_MAX) {
-        ask(Arc::clone(&args.store), Arc::clone(pulse)).await;
+    if pulse.away_for().is_none() {
+        ask(Arc::clone(&args.store), Arc::clone(pulse), PROMPT).await;
     } else if pulse.may_ask_again(FRESH) && question.as_ref().is_none_or(OwnedTask::is_over) {
-        let asked = ask(Arc::clone(&args.store), Arc::clone(pulse));
+        let asked = ask(Arc::clone(&args.store), Arc::clone(pulse), SILENT_MAX);
         *question = Some(OwnedTask::spawn(asked, |_| {}));
     }
 }
 
-async fn ask(store: Arc<dyn Store>, pulse: Arc<Pulse>) {
+async fn ask(store: Arc<dyn Store>, pulse: Arc<Pulse>, within: Duration) {
     let began = Instant::now();
-    match timeout(SILENT_MAX, store.ping()).await {
+    match timeout(within, store.ping()).await {
         Ok(Ok(())) => pulse.answered(),
         Ok(Err(_)) | Err(_) => pulse.failed(began),
     }

@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use oxherd_queue::QueueError;
+use oxherd_queue::backend::Waited;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use rand::RngExt as _;
 use tokio::time::Instant;
@@ -23,9 +24,9 @@ use crate::task::OwnedTask;
 const TURNS_MAX: usize = 2;
 /// The most rounds of gathering; each takes a microsecond or so.
 const GATHER_MAX: usize = 64;
-/// The longest wait for news. A claim follows in any case, since a wait proves nothing about the
-/// store: so often that an idle consumer counts as ready, which it does for 10 s.
-const WAIT_MAX: Duration = Duration::from_secs(9);
+/// The longest wait for news, after which a claim follows: longer than a store takes to say that it
+/// is there and has none.
+const WAIT_MAX: Duration = Duration::from_secs(12);
 /// The pauses between claims while the store is away.
 const AWAY_PAUSE: Duration = Duration::from_millis(100);
 const AWAY_PAUSE_MAX: Duration = Duration::from_secs(3);
@@ -38,6 +39,8 @@ pub(crate) enum Message {
     TurnEnded(TurnEnd),
     /// There may be something to claim.
     News,
+    /// The store is there and has nothing to claim.
+    Quiet,
     /// The wait for news failed.
     WaitFailed(QueueError),
 }
@@ -103,6 +106,7 @@ impl Actor for QueueConsumer {
             Message::Look => state.gather().await,
             Message::TurnEnded(turn) => state.take_turn(turn),
             Message::News => state.hear_news(),
+            Message::Quiet => state.hear_nothing(),
             Message::WaitFailed(error) => state.store_is_away(&error),
         }
         state.go_on(&myself);
@@ -191,6 +195,11 @@ impl State {
         self.appetite = Appetite::Hungry;
     }
 
+    fn hear_nothing(&mut self) {
+        self.news = None;
+        self.context.fetched();
+    }
+
     fn store_is_away(&mut self, error: &QueueError) {
         let queue = &self.context.name;
         tracing::warn!(queue, "claims from {queue} pause: {error}");
@@ -216,7 +225,8 @@ fn wait_for_news(context: &Arc<QueueContext>, myself: &ActorRef<Envelope<Message
     let wait = async move {
         let began = Instant::now();
         match waited.backend.wait(WAIT_MAX).await {
-            Ok(()) => Message::News,
+            Ok(Waited::News) => Message::News,
+            Ok(Waited::Quiet) => Message::Quiet,
             Err(error) => {
                 waited.pulse.failed(began);
                 Message::WaitFailed(error)

@@ -14,7 +14,7 @@ use crate::queue_supervisor::context::QueueContext;
 use crate::task::OwnedTask;
 
 /// The longest sleep. Jobs that other processes delay are heard of on the event stream.
-const SLEEP_MAX: Duration = Duration::from_secs(60);
+const SLEEP_MAX: Duration = Duration::from_secs(120);
 /// The shortest, so that a clock that differs from the store's does not make it spin.
 const SLEEP_MIN: Duration = Duration::from_millis(5);
 /// The sleep after the store did not answer.

@@ -94,8 +94,15 @@ impl State {
             return;
         }
         match sweep(&*self.context.backend, options).await {
-            Ok(_) => self.swept = Some(Instant::now()),
+            Ok(recovered) => {
+                self.swept = Some(Instant::now());
+                self.active = self.active.max(recovered.len());
+            }
             Err(error) => tracing::warn!("the stalled sweep failed: {error}"),
+        }
+        if self.active == 0 && self.context.locks.len() == 0 {
+            // A process that runs nothing does not pay for counting what others run.
+            return;
         }
         if let Ok(counts) = self.context.backend.counts().await {
             let active = counts.get(JobState::Active.as_str()).copied().unwrap_or(0);

@@ -21,7 +21,7 @@ use crate::task::OwnedTask;
 /// The most events in one page.
 const PAGE: usize = 500;
 /// How long a read of the event stream waits for the first one.
-const BLOCK: Duration = Duration::from_secs(30);
+const BLOCK: Duration = Duration::from_secs(25);
 /// The pause after a store did not answer.
 const AWAY_PAUSE: Duration = Duration::from_secs(1);
 

@@ -110,6 +110,8 @@ pub enum EventKind {
     Removed { id: JobId, prev: Option<JobState> },
     /// An active job was asked to stop (ours; BullMQ clients ignore it).
     CancelRequested { id: JobId },
+    /// Old jobs of one state were removed.
+    Cleaned { count: u64 },
     /// The queue ran out of jobs.
     Drained,
     /// The queue was paused.
@@ -139,7 +141,7 @@ impl EventKind {
             | Self::Removed { id, .. }
             | Self::CancelRequested { id } => Some(id),
             Self::Other { id, .. } => id.as_ref(),
-            Self::Drained | Self::Paused | Self::Resumed => None,
+            Self::Cleaned { .. } | Self::Drained | Self::Paused | Self::Resumed => None,
         }
     }
 }

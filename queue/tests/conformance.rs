@@ -46,12 +46,16 @@ mod cancel;
 mod change;
 #[path = "conformance/claim.rs"]
 mod claim;
+#[path = "conformance/clear.rs"]
+mod clear;
 #[path = "conformance/deduplication.rs"]
 mod deduplication;
 #[path = "conformance/delay.rs"]
 mod delay;
 #[path = "conformance/events.rs"]
 mod events;
+#[path = "conformance/flows.rs"]
+mod flows;
 #[path = "conformance/inspect.rs"]
 mod inspect;
 #[path = "conformance/limits.rs"]

@@ -10,6 +10,7 @@ mod support;
 mod contract;
 mod crash;
 mod documents;
+mod idle;
 mod journey;
 mod node;
 mod outage;

@@ -64,13 +64,15 @@ async fn a_person_drops_documents_and_follows_the_plan_in_a_browser() {
         return skip("chromium is not installed; the pages were not driven");
     }
     let service = Service::start(&Options::default()).await;
-    let shots = tempfile::tempdir().unwrap();
+    let unseen = tempfile::tempdir().unwrap();
+    let kept = std::env::var_os("OXHERD_SCREENSHOTS").map(PathBuf::from);
+    let shots = kept.unwrap_or_else(|| unseen.path().to_owned());
     let samples = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("samples");
     let sample = |name: &str| samples.join(name).display().to_string();
     let arguments = [
         service.public.clone(),
         service.admin.clone(),
-        shots.path().display().to_string(),
+        shots.display().to_string(),
         sample("job-queues.md"),
         sample("spaced-study.ko.md"),
     ];

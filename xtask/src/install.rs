@@ -21,7 +21,7 @@ const PROGRAMS: [(&str, &str, &str); 7] = [
 ];
 
 /// Folders with Node packages, pinned by a lock file.
-const NODE_FOLDERS: [&str; 2] = ["tests/node", "benches/peers"];
+const NODE_FOLDERS: [&str; 3] = ["tests/node", "tests/interop", "benches/peers"];
 
 /// Installs what is missing; says plainly what cannot be installed and what that leaves untested.
 pub(crate) fn all() -> anyhow::Result<()> {

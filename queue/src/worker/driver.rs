@@ -20,7 +20,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use tokio::task::{JoinSet, coop};
 use tokio::time::Instant;
 
-use crate::backend::{Backend, Claimed};
+use crate::backend::{Backend, Claimed, Waited};
 use crate::clock::SystemClock;
 use crate::error::{QueueError, Result};
 use crate::job::ClaimedJob;
@@ -317,9 +317,15 @@ impl Driver {
 
 /// Completes when there may be something to claim.
 async fn news(backend: &dyn Backend) {
-    if let Err(error) = backend.wait(WAIT_MAX).await {
-        tracing::debug!("no news: {error}");
-        tokio::time::sleep(jittered(AWAY_PAUSE)).await;
+    loop {
+        match backend.wait(WAIT_MAX).await {
+            Ok(Waited::News) => return,
+            Ok(Waited::Quiet) => {}
+            Err(error) => {
+                tracing::debug!("no news: {error}");
+                return tokio::time::sleep(jittered(AWAY_PAUSE)).await;
+            }
+        }
     }
 }
 

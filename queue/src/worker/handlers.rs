@@ -22,6 +22,7 @@ pub const RESULT_INVALID: &str = "RESULT_INVALID";
 #[derive(Clone, Default)]
 pub struct Handlers {
     by_name: HashMap<String, Arc<dyn Processor>>,
+    any: Option<Arc<dyn Processor>>,
 }
 
 impl Handlers {
@@ -36,6 +37,12 @@ impl Handlers {
     pub fn with(mut self, name: impl Into<String>, processor: Arc<dyn Processor>) -> Self {
         self.by_name.insert(name.into(), processor);
         self
+    }
+
+    /// Lets a processor run the jobs of every name that has no handler of its own.
+    #[must_use]
+    pub fn with_any(self, processor: Arc<dyn Processor>) -> Self {
+        Self { any: Some(processor), ..self }
     }
 
     /// Lets a function run the jobs of a name: it takes the data, returns the result.
@@ -56,13 +63,13 @@ impl Handlers {
     #[must_use]
     pub fn map(self, around: impl Fn(Arc<dyn Processor>) -> Arc<dyn Processor>) -> Self {
         let by_name = self.by_name.into_iter().map(|(name, handler)| (name, around(handler)));
-        Self { by_name: by_name.collect() }
+        Self { by_name: by_name.collect(), any: self.any.map(&around) }
     }
 
     /// Returns the handler of the jobs of a name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<dyn Processor>> {
-        self.by_name.get(name)
+        self.by_name.get(name).or(self.any.as_ref())
     }
 }
 

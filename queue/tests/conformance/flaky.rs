@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use oxherd_queue::backend::{
-    Added, Cancelled, Change, Claim, Claimed, Consume, Counts, Deduplicate, EventPage, Held,
-    Inspect, Limit, Limits, ListQuery, Maintain, Produce, Renewal, Submitted, Turn,
+    Added, Cancelled, Change, Claim, Claimed, Clear, Consume, Counts, Deduplicate, EventPage, Held,
+    Inspect, Limit, Limits, ListQuery, Maintain, Produce, Renewal, Submitted, Turn, Waited,
 };
+use oxherd_queue::flow::{Children, ChildrenCounts, Relate};
 use oxherd_queue::job::JobSnapshot;
 use oxherd_queue::outcome::Settlement;
 use oxherd_queue::scheduler::{Armed, NewScheduler, Schedule, Scheduler};
-use oxherd_queue::{Backend, JobId, NewJob, Payload, Position, QueueError, RateLimit};
+use oxherd_queue::{Backend, JobId, JobState, NewJob, Payload, Position, QueueError, RateLimit};
 
 type Result<T> = std::result::Result<T, QueueError>;
 
@@ -76,7 +77,7 @@ impl Consume for Flaky {
         self.inner.log(id, row, keep).await
     }
 
-    async fn wait(&self, timeout: Duration) -> Result<()> {
+    async fn wait(&self, timeout: Duration) -> Result<Waited> {
         self.inner.wait(timeout).await
     }
 }
@@ -174,6 +175,29 @@ impl Limit for Flaky {
 }
 
 #[async_trait]
+impl Clear for Flaky {
+    async fn clean(&self, state: JobState, grace: Duration, limit: u64) -> Result<Vec<JobId>> {
+        self.inner.clean(state, grace, limit).await
+    }
+
+    async fn drain(&self, delayed: bool) -> Result<u64> {
+        self.inner.drain(delayed).await
+    }
+
+    async fn obliterate(&self, force: bool) -> Result<()> {
+        self.inner.obliterate(force).await
+    }
+
+    async fn retry_all(&self, state: JobState, until_ms: Option<u64>) -> Result<u64> {
+        self.inner.retry_all(state, until_ms).await
+    }
+
+    async fn promote_all(&self) -> Result<u64> {
+        self.inner.promote_all().await
+    }
+}
+
+#[async_trait]
 impl Inspect for Flaky {
     async fn jobs(&self, ids: &[JobId]) -> Result<Vec<Option<JobSnapshot>>> {
         self.inner.jobs(ids).await
@@ -243,5 +267,20 @@ impl Schedule for Flaky {
 
     async fn remove_scheduler(&self, id: &str) -> Result<bool> {
         self.inner.remove_scheduler(id).await
+    }
+}
+
+#[async_trait]
+impl Relate for Flaky {
+    async fn children(&self, parent: &JobId) -> Result<Children> {
+        self.inner.children(parent).await
+    }
+
+    async fn children_counts(&self, parent: &JobId) -> Result<ChildrenCounts> {
+        self.inner.children_counts(parent).await
+    }
+
+    async fn remove_child_dependency(&self, child: &JobId) -> Result<bool> {
+        self.inner.remove_child_dependency(child).await
     }
 }

@@ -24,6 +24,10 @@ enum Step {
     AddNumbered { jobs: usize },
     AddOnce { delayed: bool, numbered: bool, rule: usize },
     FreeDeduplication,
+    Clean { state: usize, limit: u64 },
+    Drain { delayed: bool },
+    RetryAll { completed: bool },
+    PromoteAll,
     Submit { name: usize, generation: u64 },
     Claim { max: usize },
     Settle { which: usize, how: usize, keep: usize, claim: usize },
@@ -76,6 +80,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             Step::AddOnce { delayed, numbered, rule }
         }),
         1 => Just(Step::FreeDeduplication),
+        1 => (0..JobState::ALL.len(), 0..3_u64).prop_map(|(state, limit)| {
+            Step::Clean { state, limit }
+        }),
+        1 => any::<bool>().prop_map(|delayed| Step::Drain { delayed }),
+        1 => any::<bool>().prop_map(|completed| Step::RetryAll { completed }),
+        1 => Just(Step::PromoteAll),
         3 => (name.clone(), 0..4_u64)
             .prop_map(|(name, generation)| Step::Submit { name, generation }),
         5 => (0..4_usize).prop_map(|max| Step::Claim { max }),
@@ -294,6 +304,23 @@ impl Player {
                 let data = Payload::parse(r#"{"generation":2}"#).unwrap();
                 format!("{:?}", queue.change_data(&named(name), data).await.map_err(kind))
             }
+            Step::Clean { state, limit } => {
+                let state = JobState::ALL[*state];
+                // Of two jobs that ended in the same millisecond either may be the older one.
+                let limit = if state.is_final() { 0 } else { *limit };
+                let cleaned = queue.clean(state, Duration::ZERO, limit).await.map_err(kind);
+                format!("{:?}", cleaned.map(|ids| ids.len()))
+            }
+            Step::Drain { delayed } => format!("{:?}", queue.drain(*delayed).await.map_err(kind)),
+            Step::RetryAll { completed } => {
+                let state = if *completed { JobState::Completed } else { JobState::Failed };
+                // The order of several would depend on the milliseconds in which they ended.
+                if queue.counts().await.unwrap()[state.as_str()] > 1 {
+                    return String::new();
+                }
+                format!("{:?}", queue.retry_all(state, None).await.map_err(kind))
+            }
+            Step::PromoteAll => format!("{:?}", queue.promote_all().await.map_err(kind)),
             Step::FreeDeduplication => {
                 format!("{:?}", queue.free_deduplication("x", None).await.map_err(kind))
             }

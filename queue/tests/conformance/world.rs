@@ -289,6 +289,7 @@ fn word(event: &Event) -> String {
         Kind::Deduplicated { id, dropped, .. } => format!("deduplicated {id} for {dropped}"),
         Kind::Removed { id, prev } => format!("removed {id}{}", from(prev)),
         Kind::CancelRequested { id } => format!("cancel-requested {id}"),
+        Kind::Cleaned { count } => format!("cleaned {count}"),
         Kind::Drained => "drained".to_owned(),
         Kind::Paused => "paused".to_owned(),
         Kind::Resumed => "resumed".to_owned(),

@@ -369,6 +369,46 @@ fn a_number_without_a_window_or_no_number_limits_nothing() {
     });
 }
 
+#[test]
+fn a_queue_that_was_taken_down_leaves_nothing() {
+    run(|server| async move {
+        let mut stranger = server.connect().await;
+        let queue = server.queue().await;
+        let once = JobOptions::bare().deduplicated(Deduplication::simple("x"));
+        let later = JobOptions::bare().delayed(Duration::from_secs(60));
+        let ranked = JobOptions::bare().with_priority(3);
+        queue.add(vec![send(once), send(later), send(ranked)]).await.unwrap();
+        queue.add(vec![send(JobOptions::bare()); 2500]).await.unwrap();
+        let job = claim_one(&queue).await;
+        queue.log(&job.job.id, "row", None).await.unwrap();
+
+        queue.obliterate(true).await.unwrap();
+
+        let left: Vec<String> = ask(&mut stranger, "KEYS *").await;
+        assert!(left.is_empty(), "{left:?}");
+    });
+}
+
+#[test]
+fn a_drained_line_leaves_no_id_and_no_hash_but_the_armed_run() {
+    run(|server| async move {
+        let mut stranger = server.connect().await;
+        let queue = server.queue().await;
+        queue.add(vec![send(JobOptions::bare()); 2]).await.unwrap();
+        // The armed run of a scheduler of another client, in front of an ordinary job.
+        let run = "repeat:s:1795500000000";
+        let _: i64 = ask(&mut stranger, "ZADD bull:m:repeat 1795500000000 s").await;
+        let _: i64 = ask(&mut stranger, &format!("HSET bull:m:{run} name s rjk s data {{}}")).await;
+        let _: i64 = ask(&mut stranger, &format!("RPUSH bull:m:wait {run}")).await;
+
+        assert_eq!(queue.drain(true).await.unwrap(), 2);
+
+        let found = dump(&mut stranger).await;
+        assert_eq!(found["wait"], format!("list {run}"));
+        assert!(found.contains_key(run) && !found.contains_key("1"), "{found:?}");
+    });
+}
+
 fn claim() -> Claim {
     Claim {
         max: 1,

@@ -3,10 +3,9 @@
 //!
 //! Times are printed only. Each measurement has a store of its own, in a folder on the disk.
 
-mod cpu;
 mod embedded;
+mod idle;
 mod latency;
-mod peers;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -70,7 +69,7 @@ async fn measure(options: &EngineOptions) -> (Report, Vec<anyhow::Error>) {
         latency::wake_ups(dir, scale, &mut report).await,
     ];
     if !options.embedded_only {
-        done.push(peers::redis_cycles(dir, scale, &mut report).await);
+        done.push(idle::commands(dir, scale, &mut report).await);
     }
     (report, done.into_iter().filter_map(Result::err).collect())
 }

@@ -8,12 +8,14 @@ use std::sync::Arc;
 use crate::backend::{Added, Cancelled, Claim, Held, Renewal, Submitted};
 use crate::error::QueueError;
 use crate::event::Position;
-use crate::job::{Job, JobId, NewJob, Payload, Token, generation_of};
+use crate::job::{Job, JobId, JobState, NewJob, Payload, Token, generation_of};
 use crate::options::{Deduplication, RateLimit};
 use crate::outcome::{Settled, Settlement, Verdict};
 use crate::scheduler::{Armed, Plan};
 
+use super::clearing::Erased;
 use super::encoding::{Decode, Encode, Input, Malformed, encoded_enum, encoded_struct};
+use super::flows::FlowJob;
 use super::job_body::{PackedOptions, Record};
 use super::scheduling::{Following, SchedulerBody};
 
@@ -52,6 +54,8 @@ pub(super) enum Operation {
     Schedule { body: Box<SchedulerBody>, plan: Box<Plan> },
     ArmFollowing { followings: Vec<Following> },
     Unschedule { id: String },
+    AddFlow { jobs: Vec<FlowJob>, ended: Vec<Ended> },
+    Undepend { id: JobId },
     ChangeDelay { id: JobId, delay_ms: u64 },
     ChangePriority { id: JobId, priority: u32, front: bool, ended: Vec<Ended> },
     ChangeData { id: JobId, data: Payload, ended: Vec<Ended> },
@@ -59,6 +63,11 @@ pub(super) enum Operation {
     SetRate { rate: Option<RateLimit> },
     SetConcurrency { concurrency: Option<u64> },
     RateLimit { duration_ms: u64 },
+    Erase { state: JobState, skip: u64, most: u64, cutoff_ms: Option<u64> },
+    Cleaned { count: u64 },
+    Obliterate { force: bool },
+    RetryAll { state: JobState, until_ms: u64, ended: Vec<Ended> },
+    PromoteAll {},
 }
 
 encoded_enum!(Operation {
@@ -81,6 +90,8 @@ encoded_enum!(Operation {
     40 => Schedule { body, plan },
     41 => ArmFollowing { followings },
     42 => Unschedule { id },
+    50 => AddFlow { jobs, ended },
+    51 => Undepend { id },
     16 => ChangeDelay { id, delay_ms },
     17 => ChangePriority { id, priority, front, ended },
     18 => ChangeData { id, data, ended },
@@ -88,6 +99,11 @@ encoded_enum!(Operation {
     20 => SetRate { rate },
     21 => SetConcurrency { concurrency },
     22 => RateLimit { duration_ms },
+    23 => Erase { state, skip, most, cutoff_ms },
+    24 => Cleaned { count },
+    25 => Obliterate { force },
+    26 => RetryAll { state, until_ms, ended },
+    27 => PromoteAll {},
 });
 
 /// A job to add.
@@ -184,6 +200,9 @@ pub(super) enum Outcome {
     Renewed(Renewal),
     Swept(Vec<JobId>),
     Promoted(u64, Option<u64>),
+    Erased(Erased),
+    /// So many jobs were moved.
+    Count(u64),
     Scheduled(Armed),
     /// Jobs stand in the slots that a scheduler would take.
     SlotTaken,
@@ -261,6 +280,7 @@ impl Encode for Verdict {
             }
             Self::HandBack => out.push(4),
             Self::RateLimited => out.push(5),
+            Self::WaitForChildren => out.push(6),
         }
     }
 }
@@ -278,6 +298,7 @@ impl Decode for Verdict {
             3 => Self::Delay { until_ms: Decode::decode(input)?, reason: Decode::decode(input)? },
             4 => Self::HandBack,
             5 => Self::RateLimited,
+            6 => Self::WaitForChildren,
             _ => return Err(Malformed("verdict")),
         })
     }

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use crate::error::{QueueError, Result};
 use crate::job::{JobId, Payload, generation_of};
 
+use super::clearing::REQUEUED_MAX;
 use super::job_body::Record;
 use super::machine::Machine;
 use super::operation::{Ended, EndedRun, Operation, Outcome, QueueNumber, Stamped};
@@ -77,6 +78,18 @@ fn complete(
         | Operation::ChangePriority { id, ended, .. }
         | Operation::ChangeData { id, ended, .. } => {
             ended.extend(read(id)?);
+        }
+        Operation::AddFlow { jobs, ended } => {
+            for job in jobs {
+                ended.extend(ended_job(machine, connection, job.at.queue, &job.at.id)?);
+            }
+        }
+        Operation::RetryAll { state, until_ms, ended } => {
+            let Some(queue) = machine.queue(queue) else { return Ok(None) };
+            let ids = queue.ended.order(*state).range(..=(*until_ms, u64::MAX));
+            for (_, id) in ids.take(REQUEUED_MAX) {
+                ended.extend(read(id)?);
+            }
         }
         Operation::Logged { id } => {
             let log = machine.queue(queue).and_then(|queue| queue.log_of(id));

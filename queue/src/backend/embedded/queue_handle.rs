@@ -10,6 +10,7 @@ use async_trait::async_trait;
 
 use crate::backend::{
     Added, Cancelled, Claim, Claimed, Consume, Held, Maintain, Produce, Renewal, Submitted, Turn,
+    Waited,
 };
 use crate::error::{QueueError, Result};
 use crate::event::Position;
@@ -201,7 +202,7 @@ impl Consume for QueueHandle {
         self.door.operate_with("log", self.number, operation, Some(row)).await.map(drop)
     }
 
-    async fn wait(&self, timeout: Duration) -> Result<()> {
+    async fn wait(&self, timeout: Duration) -> Result<Waited> {
         let limit = tokio::time::sleep(timeout);
         tokio::pin!(limit);
         loop {
@@ -213,7 +214,7 @@ impl Consume for QueueHandle {
             let (claimable, due) =
                 self.look(|queue| (queue.is_claimable(now_ms), queue.next_chance_ms(now_ms)))?;
             if claimable {
-                return Ok(());
+                return Ok(Waited::News);
             }
             let until_due = due.map_or(timeout, |due| {
                 Duration::from_millis(due.saturating_sub(now_ms)).min(timeout)
@@ -221,7 +222,7 @@ impl Consume for QueueHandle {
             tokio::select! {
                 () = woken => {}
                 () = tokio::time::sleep(until_due) => {}
-                () = &mut limit => return Ok(()),
+                () = &mut limit => return Ok(Waited::Quiet),
             }
         }
     }

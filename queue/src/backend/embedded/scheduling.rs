@@ -99,7 +99,7 @@ impl SchedulerBody {
         }
     }
 
-    fn run_at(&self, slot_ms: u64) -> JobId {
+    pub(super) fn run_at(&self, slot_ms: u64) -> JobId {
         JobId::from_store(format!("repeat:{}:{slot_ms}", self.id))
     }
 
@@ -199,7 +199,7 @@ impl QueueState {
     }
 
     /// Takes a living job out without a word.
-    fn take_out(&mut self, id: &JobId) {
+    pub(super) fn take_out(&mut self, id: &JobId) {
         if let Some(Standing::Live(slot)) = self.index.remove(id) {
             self.leave(slot);
             let body = self.live.remove(slot).body;

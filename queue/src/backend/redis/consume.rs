@@ -7,7 +7,7 @@ use redis::{Cmd, Value};
 
 use super::wire::{Fields, ReadJob};
 use super::{RedisQueue, scripts, stream, unanswered, wire};
-use crate::backend::{Claim, Claimed, Consume, Held, Inspect as _, Renewal, Turn};
+use crate::backend::{Claim, Claimed, Consume, Held, Inspect as _, Renewal, Turn, Waited};
 use crate::error::{QueueError, Result};
 use crate::event::Position;
 use crate::job::{ClaimedJob, JobId, JobState, Payload};
@@ -83,9 +83,8 @@ impl Consume for RedisQueue {
         }
     }
 
-    async fn wait(&self, timeout: Duration) -> Result<()> {
-        self.wake.wait(timeout).await;
-        Ok(())
+    async fn wait(&self, timeout: Duration) -> Result<Waited> {
+        Ok(self.wake.wait(timeout).await)
     }
 }
 
@@ -255,6 +254,7 @@ fn write(call: &mut Cmd, settlement: &Settlement) {
         Verdict::Delay { .. } => "delay",
         Verdict::HandBack => "handback",
         Verdict::RateLimited => "limited",
+        Verdict::WaitForChildren => "children",
     };
     call.arg(word).arg(id.as_str()).arg(token.as_str()).arg(*attempts_max);
     call.arg(optional(keep.and_then(|keep| keep.count)));
@@ -271,7 +271,9 @@ fn write(call: &mut Cmd, settlement: &Settlement) {
         Verdict::Delay { until_ms, reason } => {
             call.arg(reason.as_deref().unwrap_or("")).arg("").arg(*until_ms)
         }
-        Verdict::HandBack | Verdict::RateLimited => call.arg("").arg("").arg(""),
+        Verdict::HandBack | Verdict::RateLimited | Verdict::WaitForChildren => {
+            call.arg("").arg("").arg("")
+        }
     };
 }
 

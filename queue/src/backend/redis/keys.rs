@@ -52,6 +52,14 @@ impl Keyspace {
         })
     }
 
+    /// Returns the name of a queue from `{prefix}:{queue}`, without the prefix if it is this one's.
+    pub(super) fn name_of<'a>(ours: &QueueKeys, qualified: &'a str) -> &'a str {
+        let base = ours.base.trim_end_matches(':');
+        let prefix = base.rsplit_once(':').map_or("", |(prefix, _)| prefix);
+        let name = qualified.strip_prefix(prefix).and_then(|rest| rest.strip_prefix(':'));
+        name.filter(|name| !name.contains(':')).unwrap_or(qualified)
+    }
+
     /// The record that tells how a job stands.
     pub(super) fn status(&self, job: &JobId) -> String {
         format!("{}.oxherd:status:{job}", self.prefix)
@@ -105,6 +113,12 @@ impl QueueKeys {
         format!("{}de:{id}", self.base)
     }
 
+    /// What is kept of the children of a job: `processed`, `dependencies`, `failed` or
+    /// `unsuccessful`.
+    pub(super) fn children(&self, parent: &JobId, part: &str) -> String {
+        format!("{}{parent}:{part}", self.base)
+    }
+
     /// The schedulers, by the slot of their armed run.
     pub(super) fn schedulers(&self) -> String {
         format!("{}repeat", self.base)
@@ -113,6 +127,11 @@ impl QueueKeys {
     /// The definition of a scheduler.
     pub(super) fn scheduler(&self, id: &str) -> String {
         format!("{}repeat:{id}", self.base)
+    }
+
+    /// The jobs that a sweep has marked.
+    pub(super) fn stalled(&self) -> String {
+        format!("{}stalled", self.base)
     }
 
     /// Where BullMQ 5 puts the waiting jobs of a paused queue.

@@ -17,6 +17,9 @@ const PROMOTE_MAX: u64 = 1000;
 #[async_trait]
 impl Maintain for RedisQueue {
     async fn sweep_stalled(&self, interval: Duration, stalled_max: u32) -> Result<Vec<JobId>> {
+        if !self.has_active_jobs().await? {
+            return Ok(Vec::new());
+        }
         let interval_ms = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1);
         let mut recovered = Vec::new();
         let mut goes_on = 0;
@@ -74,6 +77,15 @@ impl Maintain for RedisQueue {
             oldest = oldest.max(Some(now_ms.saturating_sub(since)));
         }
         Ok(oldest)
+    }
+}
+
+impl RedisQueue {
+    /// Tells whether there is anything that could have stalled, for the price of one command.
+    async fn has_active_jobs(&self) -> Result<bool> {
+        let mut exists = redis::cmd("EXISTS");
+        exists.arg(self.keys.state(JobState::Active)).arg(self.keys.stalled());
+        Ok(wire::number(self.link.command("sweep", &exists).await?)?.unwrap_or(0) > 0)
     }
 }
 

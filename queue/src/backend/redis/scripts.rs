@@ -32,6 +32,9 @@ scripts! {
     CHANGE_DELAY = "change_delay.lua",
     CHANGE_PRIORITY = "change_priority.lua",
     CHANGE_DATA = "change_data.lua",
+    ERASE = "erase.lua",
+    OBLITERATE = "obliterate.lua",
+    REQUEUE = "requeue.lua",
     SET_LIMITS = "set_limits.lua",
     FREE_DEDUPLICATION = "free_deduplication.lua",
     REMOVE = "remove.lua",
@@ -46,10 +49,12 @@ scripts! {
     SCHEDULE = "schedule.lua",
     ARM = "arm.lua",
     UNSCHEDULE = "unschedule.lua",
+    FLOW = "flow.lua",
+    UNDEPEND = "undepend.lua",
 }
 
 /// Parts that several scripts, or several branches of one, share.
-const FRAGMENTS: [(&str, &str); 10] = [
+const FRAGMENTS: [(&str, &str); 11] = [
     ("settle", include_str!("lua/settle.lua")),
     ("due", include_str!("lua/due.lua")),
     ("claim", include_str!("lua/claim.lua")),
@@ -57,6 +62,7 @@ const FRAGMENTS: [(&str, &str); 10] = [
     ("family", include_str!("lua/family.lua")),
     ("state", include_str!("lua/state.lua")),
     ("deduplicate", include_str!("lua/deduplicate.lua")),
+    ("erasing", include_str!("lua/erasing.lua")),
     ("place", include_str!("lua/place.lua")),
     ("slot", include_str!("lua/slot.lua")),
     ("iteration", include_str!("lua/iteration.lua")),

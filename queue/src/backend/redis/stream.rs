@@ -15,8 +15,8 @@ use crate::event::{Event, Position};
 /// The most events in a page.
 const EVENTS_MAX: usize = 100_000;
 /// The longest block of one read on the server. A connection that died in silence is noticed one
-/// second later.
-const BLOCK_MAX: Duration = Duration::from_secs(9);
+/// second later; nothing but what other processes did is late by it.
+const BLOCK_MAX: Duration = Duration::from_secs(25);
 
 /// Returns events after a position, waiting up to `block` for the first.
 pub(super) async fn events(

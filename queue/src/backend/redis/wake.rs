@@ -13,19 +13,24 @@ use std::time::Duration;
 use redis::Value;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::connection::{Link, backoff};
 use super::dedicated::Dedicated;
 use super::dial::Dialer;
 use super::keys::QueueKeys;
 use super::wire;
+use crate::backend::Waited;
 use crate::error::Result;
+use crate::job::JobState;
 
 /// The longest block on the server. A connection that died in silence is noticed one second later.
 const BLOCK_MAX: Duration = Duration::from_secs(9);
 /// The shortest block on the server.
 const BLOCK_MIN: Duration = Duration::from_millis(2);
+/// After so many blocks without a marker the queue is looked at: a writer may have died between a
+/// job and its marker.
+const LOOK_EVERY: u32 = 4;
 /// No delayed job is known.
 const NEVER: u64 = u64::MAX;
 
@@ -38,12 +43,16 @@ pub(super) struct Wake {
 struct Shared {
     link: Arc<Link>,
     marker: String,
+    /// The keys that exist while there is something to claim, now or later.
+    claimable: [String; 3],
     /// How many calls wait now.
     waiting: AtomicUsize,
     /// Tells the task that the first call waits.
     wanted: Notify,
     /// Tells one waiting call that there may be work.
     work: Notify,
+    /// Tells every waiting call that the server answered and has nothing.
+    quiet: Notify,
     /// A call was woken and nobody has claimed since: the news must not be lost with that call.
     owed: AtomicBool,
     /// When the earliest delayed job is due, as far as known here.
@@ -55,9 +64,12 @@ impl Wake {
         let shared = Arc::new(Shared {
             link,
             marker: keys.marker.clone(),
+            claimable: [JobState::Waiting, JobState::Prioritized, JobState::Delayed]
+                .map(|state| keys.state(state)),
             waiting: AtomicUsize::new(0),
             wanted: Notify::new(),
             work: Notify::new(),
+            quiet: Notify::new(),
             owed: AtomicBool::new(false),
             due_ms: AtomicU64::new(NEVER),
         });
@@ -67,16 +79,24 @@ impl Wake {
     }
 
     /// Returns when there may be work, at the latest after `longest`.
-    pub(super) async fn wait(&self, longest: Duration) {
+    pub(super) async fn wait(&self, longest: Duration) -> Waited {
         let shared = &*self.shared;
+        // Hears of every block that ends from here on.
+        let quiet = shared.quiet.notified();
         let _present = Present::new(shared);
         if shared.owed.load(Ordering::Acquire) {
-            return;
+            return Waited::News;
         }
         let longest = longest.min(shared.until_due());
-        // The time that runs out here may be that of a delayed job: the claim will tell.
-        if timeout(longest, shared.work.notified()).await.is_ok() {
-            shared.owed.store(true, Ordering::Release);
+        tokio::select! {
+            biased;
+            () = shared.work.notified() => {
+                shared.owed.store(true, Ordering::Release);
+                Waited::News
+            }
+            () = quiet => Waited::Quiet,
+            // The time that runs out may be that of a delayed job: the claim will tell.
+            () = sleep(longest) => Waited::News,
         }
     }
 
@@ -139,6 +159,21 @@ impl Shared {
         self.waiting.load(Ordering::Acquire) > 0
     }
 
+    /// Acts on a block that ended without a marker; looks whether one is missing, if asked.
+    async fn nothing_came(&self, look: bool) -> Result<()> {
+        if look {
+            let mut exists = redis::cmd("EXISTS");
+            exists.arg(&self.claimable);
+            let reply = self.link.command("wait", &exists).await?;
+            if wire::number(reply)?.unwrap_or(0) > 0 {
+                self.work.notify_one();
+                return Ok(());
+            }
+        }
+        self.quiet.notify_waiters();
+        Ok(())
+    }
+
     /// Acts on a marker that was taken: wakes a call, or puts it back if nobody waits any more.
     async fn taken(&self, member: &str, score: f64) -> Result<()> {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time")]
@@ -159,7 +194,7 @@ impl Shared {
 
 /// Blocks on the marker while calls wait.
 async fn watch(shared: Arc<Shared>, line: Dedicated) {
-    let mut failures = 0;
+    let (mut failures, mut in_vain) = (0, 0);
     loop {
         if shared.link.is_closed() {
             return;
@@ -172,7 +207,14 @@ async fn watch(shared: Arc<Shared>, line: Dedicated) {
         let mut command = redis::cmd("BZPOPMIN");
         command.arg(&shared.marker).arg(block.as_secs_f64());
         let outcome = match line.blocking("wait", &command, block).await {
-            Ok((reply, _)) => heed(&shared, reply).await,
+            Ok((Value::Nil, _)) => {
+                in_vain += 1;
+                shared.nothing_came(in_vain % LOOK_EVERY == 0).await
+            }
+            Ok((reply, _)) => {
+                in_vain = 0;
+                heed(&shared, reply).await
+            }
             Err(error) => Err(error),
         };
         match outcome {
@@ -193,9 +235,6 @@ async fn watch(shared: Arc<Shared>, line: Dedicated) {
 }
 
 async fn heed(shared: &Shared, reply: Value) -> Result<()> {
-    if reply == Value::Nil {
-        return Ok(());
-    }
     let [_, member, score] = wire::tuple(reply)?;
     let member = wire::text(member)?.unwrap_or_default();
     let score = wire::text(score)?.unwrap_or_default().parse().unwrap_or(0.0);

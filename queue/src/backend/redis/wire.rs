@@ -330,6 +330,9 @@ fn event(entry: Value) -> Result<Event> {
         },
         ("removed", Some(id)) => EventKind::Removed { id, prev: state(take("prev")) },
         ("cancel-requested", Some(id)) => EventKind::CancelRequested { id },
+        ("cleaned", None) => EventKind::Cleaned {
+            count: take("count").as_deref().and_then(lenient_number).unwrap_or(0),
+        },
         ("drained", None) => EventKind::Drained,
         ("paused", None) => EventKind::Paused,
         ("resumed", None) => EventKind::Resumed,
@@ -342,7 +345,8 @@ fn state(word: Option<String>) -> Option<JobState> {
     word?.parse().ok()
 }
 
-fn payload(text: Option<String>) -> Payload {
+/// Reads JSON that another client may have written; other text becomes a JSON string.
+pub(super) fn payload(text: Option<String>) -> Payload {
     text.map_or_else(Payload::null, |text| {
         Payload::parse(text.as_str()).unwrap_or_else(|_| json_string(&text))
     })

@@ -15,7 +15,8 @@ use oxherd_queue::{Backend, JobError, NewJob, Payload, Store};
 use tokio::sync::Notify;
 
 use super::report::{Report, Row};
-use super::{CONCURRENCY, DATA_BYTES, Scale, cpu, folder, median, say};
+use super::{CONCURRENCY, DATA_BYTES, Scale, folder, median, say};
+use crate::bench::cpu;
 
 /// Measures adds from one, few and many producers, and in bulk.
 pub(super) async fn adds(dir: &Path, scale: Scale, report: &mut Report) -> Result<()> {
@@ -93,7 +94,7 @@ fn jobs_per_commit(store: &EmbeddedStore, jobs: usize) -> f64 {
 
 /// Runs preloaded no-op jobs; returns jobs a second and this process's microseconds per job.
 #[expect(clippy::cast_precision_loss, reason = "counts of jobs")]
-pub(super) async fn run_cycle(queue: Arc<dyn Backend>, jobs: usize) -> Result<(f64, Option<f64>)> {
+async fn run_cycle(queue: Arc<dyn Backend>, jobs: usize) -> Result<(f64, Option<f64>)> {
     for _ in 0..jobs.div_ceil(1_000) {
         queue.add(vec![job(); 1_000]).await?;
     }

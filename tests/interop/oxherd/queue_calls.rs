@@ -1,0 +1,87 @@
+//! The methods of BullMQ's queues and jobs that the scenarios use, carried out by our engine.
+//!
+//! Never reads Redis.
+
+use std::time::Duration;
+
+use oxherd_queue::{Backend, JobId, NewJob, Payload, QueueError};
+use serde_json::{Value, json};
+
+use super::options;
+
+/// Calls a method of a queue.
+pub(super) async fn queue(
+    queue: &dyn Backend,
+    method: &str,
+    args: &Value,
+) -> Result<Value, String> {
+    let done = |()| Value::Null;
+    match method {
+        "add" => {
+            let job = options::job(&args[0], &args[1], &args[2])?;
+            let added = add(queue, vec![job]).await?;
+            Ok(added[0].clone())
+        }
+        "addBulk" => {
+            let read = |job: &Value| options::job(&job["name"], &job["data"], &job["opts"]);
+            let jobs = args[0].as_array().unwrap().iter().map(read).collect::<Result<_, _>>()?;
+            Ok(Value::Array(add(queue, jobs).await?))
+        }
+        "pause" => queue.pause().await.map(done).map_err(text),
+        "resume" => queue.resume().await.map(done).map_err(text),
+        "getJobCounts" => {
+            let counts = queue.counts().await.map_err(text)?;
+            Ok(json!(counts))
+        }
+        "remove" => {
+            let removed = queue.remove(&JobId::from_store(of(&args[0]))).await;
+            removed.map(|removed| i32::from(removed).into()).map_err(text)
+        }
+        other => Err(format!("Oxherd has no {other} of a queue here")),
+    }
+}
+
+/// Calls a method of a job.
+pub(super) async fn job(
+    queue: &dyn Backend,
+    id: &str,
+    method: &str,
+    args: &Value,
+) -> Result<Value, String> {
+    let id = JobId::from_store(id);
+    let number = |index: usize| args[index].as_u64().unwrap_or(0);
+    let ended = match method {
+        "retry" => queue.retry(&id, args[1]["resetAttemptsMade"] == true).await.map(drop),
+        "remove" => queue.remove(&id).await.map(drop),
+        "promote" => queue.promote(&id).await.map(drop),
+        "changeDelay" => queue.change_delay(&id, Duration::from_millis(number(0))).await.map(drop),
+        "changePriority" => {
+            let priority = u32::try_from(args[0]["priority"].as_u64().unwrap_or(0)).unwrap();
+            queue.change_priority(&id, priority, args[0]["lifo"] == true).await
+        }
+        "updateData" => queue.change_data(&id, encoded(&args[0])?).await,
+        "updateProgress" => queue.progress(&id, encoded(&args[0])?).await.map(drop),
+        "log" => queue.log(&id, of(&args[0]), None).await,
+        "cancel" => queue.cancel(&id).await.map(drop),
+        other => return Err(format!("Oxherd has no {other} of a job here")),
+    };
+    ended.map(|()| Value::Null).map_err(text)
+}
+
+async fn add(queue: &dyn Backend, jobs: Vec<NewJob>) -> Result<Vec<Value>, String> {
+    let added = queue.add(jobs).await.map_err(text)?;
+    Ok(added.iter().map(|added| json!({ "id": added.id().as_str() })).collect())
+}
+
+fn encoded(value: &Value) -> Result<Payload, String> {
+    Payload::encode(value).map_err(text)
+}
+
+fn of(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to map_err")]
+fn text(error: QueueError) -> String {
+    error.to_string()
+}
