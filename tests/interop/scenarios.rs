@@ -5,13 +5,25 @@ use crate::scenario::Scenario;
 mod add;
 mod flows;
 mod life;
+mod pause;
 mod progress;
+mod retention;
+mod retry;
 mod stalled;
 
 /// Returns all scenarios that can be played.
 pub(crate) fn all() -> Vec<Scenario> {
-    [add::all(), life::all(), progress::all(), stalled::all(), flows::all()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        add::all(),
+        life::all(),
+        retry::all(),
+        progress::all(),
+        retention::all(),
+        pause::all(),
+        stalled::all(),
+        flows::all(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
