@@ -3,15 +3,29 @@
 use crate::scenario::Scenario;
 
 mod add;
+mod clear;
+mod deduplication;
 mod flows;
 mod life;
+mod limits;
+mod order;
 mod progress;
 mod stalled;
 
 /// Returns all scenarios that can be played.
 pub(crate) fn all() -> Vec<Scenario> {
-    [add::all(), life::all(), progress::all(), stalled::all(), flows::all()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        add::all(),
+        clear::all(),
+        deduplication::all(),
+        flows::all(),
+        life::all(),
+        limits::all(),
+        order::all(),
+        progress::all(),
+        stalled::all(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
