@@ -147,6 +147,9 @@ impl Keyspace {
                 }
                 _ => entry.rows.iter().map(|row| self.row(row)).collect(),
             };
+            if entry.rows.iter().any(|row| row[0] == "rjk") {
+                rows.retain(|row| !row.starts_with("delay=") || row == "delay=0");
+            }
             if entry.kind != "list" {
                 rows.sort();
             }
@@ -189,6 +192,9 @@ impl Keyspace {
 
     fn row(&self, row: &[String]) -> String {
         let mut cells: Vec<String> = row.iter().map(|cell| self.plain(cell)).collect();
+        if row[0] == "offset" {
+            cells[1] = "<offset>".to_owned();
+        }
         if row[0] == "stacktrace" {
             let traces = serde_json::from_str::<Vec<String>>(&row[1]).map_or(0, |all| all.len());
             cells[1] = format!("<{traces} stacks>");
@@ -208,14 +214,38 @@ impl Keyspace {
             && let Ok(mut value) = serde_json::from_str::<Value>(&text)
         {
             value.sort_all_objects();
-            return hide_times(&value.to_string());
+            // The time until a run of a scheduler depends on when it was armed.
+            if value.get("repeatJobKey").is_some() && value["delay"] != 0 {
+                value["delay"] = "<delay>".into();
+            }
+            text = value.to_string();
         }
-        hide_times(&text)
+        hide_times(&hide_uuids(&text))
     }
 }
 
 fn is_uuid(key: &str) -> bool {
-    key.len() == 36 && key.matches('-').count() == 4
+    let is_right = |(at, byte): (usize, u8)| match at {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    key.len() == 36 && key.bytes().enumerate().all(is_right)
+}
+
+/// Replaces ids that a client drew by lot and whose jobs are gone.
+fn hide_uuids(text: &str) -> String {
+    let mut hidden = text.to_owned();
+    let mut from = 0;
+    while let Some(dash) = hidden[from..].find('-').map(|at| from + at) {
+        from = dash + 1;
+        let begin = dash.wrapping_sub(8);
+        let is_id = hidden.get(begin..begin.wrapping_add(36)).is_some_and(is_uuid);
+        if is_id {
+            hidden.replace_range(begin..begin + 36, "<uuid>");
+            from = begin + 6;
+        }
+    }
+    hidden
 }
 
 /// Replaces numbers that are times of today.

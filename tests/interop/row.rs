@@ -55,6 +55,14 @@ pub(crate) struct Row {
     world: Arc<World>,
     redis: MultiplexedConnection,
     own: Arc<Mutex<Vec<Side>>>,
+    no_model: Arc<Mutex<Option<&'static str>>>,
+}
+
+/// What a row left.
+pub(crate) struct Left {
+    pub(crate) keyspace: Keyspace,
+    /// Why it is not to be compared with what BullMQ alone leaves.
+    pub(crate) no_model: Option<&'static str>,
 }
 
 impl Row {
@@ -68,6 +76,7 @@ impl Row {
             world: Arc::clone(world),
             redis,
             own: Arc::default(),
+            no_model: Arc::default(),
         }
     }
 
@@ -108,6 +117,13 @@ impl Row {
         side
     }
 
+    /// Says that BullMQ alone is no model for this row, and why; true where it plays alone: the
+    /// scenario then ends.
+    pub(crate) fn has_no_model(&self, why: &'static str) -> bool {
+        *self.no_model.lock().unwrap() = Some(why);
+        self.roles == Roles::Model
+    }
+
     /// A connection of a stranger, who may write anything.
     pub(crate) fn redis(&self) -> MultiplexedConnection {
         self.redis.clone()
@@ -119,7 +135,7 @@ impl Row {
     }
 
     /// Ends the row: what must hold after every one, then the keyspace that it left.
-    pub(crate) async fn finish(self) -> Result<Keyspace, String> {
+    pub(crate) async fn finish(self) -> Result<Left, String> {
         let mut keyspace = Keyspace::read(&self.prefix, &mut self.redis.clone()).await;
         // A worker may be about to take a lock off or to count an event: once more if in doubt.
         for _ in 0..20 {
@@ -140,6 +156,7 @@ impl Row {
             let Ok(errors) = side.finish().await else { continue };
             problems.extend(errors);
         }
-        if problems.is_empty() { Ok(keyspace) } else { Err(problems.join("; ")) }
+        let no_model = *self.no_model.lock().unwrap();
+        if problems.is_empty() { Ok(Left { keyspace, no_model }) } else { Err(problems.join("; ")) }
     }
 }

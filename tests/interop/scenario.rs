@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use crate::catalog::{CATALOG, Entry};
 use crate::keyspace::Keyspace;
 use crate::report::{self, Outcome, Results};
-use crate::row::{Roles, Row, World};
+use crate::row::{Left, Roles, Row, World};
 
 /// How many scenarios are played at a time: each waits most of its time.
 const AT_A_TIME: usize = 6;
@@ -27,8 +27,6 @@ pub(crate) struct Scenario {
     /// `s_001_a_sentence`.
     pub(crate) name: &'static str,
     pub(crate) play: fn(Row) -> LocalBoxFuture<'static, ()>,
-    /// Why the keyspace that it leaves is not compared with the one that BullMQ leaves.
-    pub(crate) differs: Option<&'static str>,
 }
 
 impl Scenario {
@@ -38,14 +36,13 @@ impl Scenario {
     }
 }
 
-/// Lists the scenarios of a module: `name`, or `name differs "reason"`.
+/// Lists the scenarios of a module.
 macro_rules! scenarios {
-    ($($name:ident $(differs $reason:literal)?),+ $(,)?) => {
+    ($($name:ident),+ $(,)?) => {
         pub(crate) fn all() -> Vec<crate::scenario::Scenario> {
             vec![$(crate::scenario::Scenario {
                 name: stringify!($name),
                 play: |row| Box::pin($name(row)),
-                differs: None $(.or(Some($reason)))?,
             }),+]
         }
     };
@@ -103,7 +100,6 @@ type Played = Vec<(&'static str, (&'static str, Roles, u8), Outcome)>;
 async fn play(world: &Arc<World>, scenario: &Scenario, entry: &'static Entry) -> Played {
     let mut played = Vec::new();
     for &major in entry.majors {
-        let compares = scenario.differs.is_none();
         let model = if entry.roles.iter().any(|roles| *roles != Roles::Mixed) {
             play_row(world, scenario, Roles::Model, major).await
         } else {
@@ -112,11 +108,11 @@ async fn play(world: &Arc<World>, scenario: &Scenario, entry: &'static Entry) ->
         for &roles in entry.roles {
             let outcome = match play_row(world, scenario, roles, major).await {
                 Err(why) => Outcome::Red(why),
+                Ok(Left { no_model: Some(why), .. }) => Outcome::Differs(why),
                 Ok(_) if roles == Roles::Mixed => Outcome::Green,
                 Ok(left) => match &model {
                     Err(why) => Outcome::Red(format!("BullMQ alone: {why}")),
-                    Ok(model) if compares => compare(model, &left),
-                    Ok(_) => Outcome::Differs(scenario.differs.unwrap_or_default()),
+                    Ok(model) => compare(&model.keyspace, &left.keyspace),
                 },
             };
             played.push((scenario.name, (entry.id, roles, major), outcome));
@@ -137,7 +133,7 @@ async fn play_row(
     scenario: &Scenario,
     roles: Roles,
     major: u8,
-) -> Result<Keyspace, String> {
+) -> Result<Left, String> {
     let row = Row::new(world, &scenario.name[..5], roles, major).await;
     let begun = Instant::now();
     let run = AssertUnwindSafe((scenario.play)(row.clone())).catch_unwind();

@@ -9,7 +9,10 @@ mod flows;
 mod life;
 mod limits;
 mod order;
+mod pause;
 mod progress;
+mod retention;
+mod retry;
 mod stalled;
 
 /// Returns all scenarios that can be played.
@@ -22,7 +25,10 @@ pub(crate) fn all() -> Vec<Scenario> {
         life::all(),
         limits::all(),
         order::all(),
+        pause::all(),
         progress::all(),
+        retention::all(),
+        retry::all(),
         stalled::all(),
     ]
     .into_iter()

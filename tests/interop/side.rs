@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::peer::{Client, Peer};
+use crate::peer::Peer;
 
 /// How long anything is waited for.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
@@ -34,10 +34,6 @@ static WORKERS: AtomicU64 = AtomicU64::new(0);
 impl Side {
     pub(crate) fn new(peer: Arc<Peer>, prefix: &str) -> Self {
         Self { peer, prefix: prefix.to_owned() }
-    }
-
-    pub(crate) fn is_node(&self) -> bool {
-        self.peer.client != Client::Oxherd
     }
 
     async fn tell(&self, mut command: Value) -> Result<Value, String> {
