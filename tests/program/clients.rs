@@ -104,6 +104,23 @@ async fn browsers_of_allowed_origins_may_use_every_method_of_a_route() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_request_in_absolute_form_is_judged_by_its_address() {
+    let service = Service::start(&Options::default()).await;
+    let address = service.public.strip_prefix("http://").unwrap();
+    for (target, status) in [("http://evil.example", "403"), (service.public.as_str(), "200")] {
+        let mut connection = TcpStream::connect(address).await.unwrap();
+        let request = format!(
+            "GET {target}/api/plans HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"
+        );
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.unwrap();
+
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{target}: {answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_operator_cleans_only_what_was_named() {
     let service = Service::start(&Options::default()).await;
     let (client, operator) = (service.client(), service.operator());
