@@ -100,7 +100,7 @@ impl State {
             }
             Err(error) => tracing::warn!("the stalled sweep failed: {error}"),
         }
-        if self.active == 0 && self.context.locks.len() == 0 {
+        if self.active == 0 && self.context.locks.is_empty() {
             // A process that runs nothing does not pay for counting what others run.
             return;
         }

@@ -44,7 +44,7 @@ impl ApiError {
             message: message.into(),
             details: None,
             validation: Vec::new(),
-            retry_after_s: (status == 503).then_some(2),
+            retry_after_s: (status == 503 || code == "IDEMPOTENCY_IN_FLIGHT").then_some(2),
         }
     }
 
