@@ -1,6 +1,7 @@
 //! The accept loop: HTTP/1 and HTTP/2 over a bound socket, with deadlines for slow clients.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -16,6 +17,9 @@ use tower::ServiceExt as _;
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most connections at once; more wait in the kernel's backlog.
 const CONNECTIONS_MAX: usize = 10_000;
+/// What is read ahead of a connection, and so the longest request head. A thousand uploads at once
+/// each hold a few pieces of this size.
+const READ_AHEAD: usize = 16 * 1024;
 /// How long requests may go on once the drain has begun.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -63,16 +67,33 @@ fn is_about_one_connection(error: &std::io::Error) -> bool {
 
 async fn converse(stream: TcpStream, router: Router, drain: Drain) {
     let _ = stream.set_nodelay(true);
-    let service = hyper_util::service::TowerToHyperService::new(
-        router.map_request(|request: axum::http::Request<_>| request.map(axum::body::Body::new)),
-    );
+    let spoken = Arc::new(AtomicBool::new(false));
+    let speaks = Arc::clone(&spoken);
+    let service = hyper_util::service::TowerToHyperService::new(router.map_request(
+        move |request: axum::http::Request<_>| {
+            speaks.store(true, Ordering::Relaxed);
+            request.map(axum::body::Body::new)
+        },
+    ));
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_TIMEOUT)
+        .max_buf_size(READ_AHEAD);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(30));
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
+    // The timer of the headers runs once the protocol is known, so that silence needs its own.
+    let silence = async {
+        tokio::time::sleep(HEADERS_TIMEOUT).await;
+        if spoken.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    };
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = silence => return,
         () = drain.begun() => {
             connection.as_mut().graceful_shutdown();
             connection.await
