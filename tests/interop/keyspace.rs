@@ -273,11 +273,11 @@ async fn rows(key: &str, kind: &str, redis: &mut MultiplexedConnection) -> Vec<V
         asked.arg(key).arg(args);
         asked
     };
-    let pairs = |flat: Vec<String>| flat.chunks(2).map(<[String]>::to_vec).collect();
-    let singles = |flat: Vec<String>| flat.into_iter().map(|one| vec![one]).collect();
+    let pairs = |flat: Vec<Vec<u8>>| flat.chunks(2).map(texts).collect();
+    let singles = |flat: Vec<Vec<u8>>| flat.chunks(1).map(texts).collect();
     match kind {
         "string" => {
-            let found: Option<String> = ask("GET", &[]).query_async(redis).await.unwrap();
+            let found: Option<Vec<u8>> = ask("GET", &[]).query_async(redis).await.unwrap();
             singles(found.into_iter().collect())
         }
         "list" => singles(ask("LRANGE", &["0", "-1"]).query_async(redis).await.unwrap()),
@@ -287,10 +287,15 @@ async fn rows(key: &str, kind: &str, redis: &mut MultiplexedConnection) -> Vec<V
         }
         "hash" => pairs(ask("HGETALL", &[]).query_async(redis).await.unwrap()),
         "stream" => {
-            let found: Vec<(String, Vec<String>)> =
+            let found: Vec<(String, Vec<Vec<u8>>)> =
                 ask("XRANGE", &["-", "+"]).query_async(redis).await.unwrap();
-            found.into_iter().map(|(_, fields)| fields).collect()
+            found.iter().map(|(_, fields)| texts(fields)).collect()
         }
         _ => Vec::new(),
     }
+}
+
+/// Foreign producers may write anything.
+fn texts(cells: &[Vec<u8>]) -> Vec<String> {
+    cells.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect()
 }

@@ -59,7 +59,6 @@ async function run(worker, steps, job, token) {
         case "hold": await worker.released; break;
         case "progress": await job.updateProgress(value); break;
         case "log": await job.log(value); break;
-        case "ledger": await (await worker.object.client).rpush(value, job.id); break;
         case "fail": if (job.attemptsMade < value.times) throw new Error(value.message); break;
         case "fail_named": if (job.name === value.name) throw new Error(value.message); break;
         case "unrecoverable": throw new bull.UnrecoverableError(value);

@@ -32,7 +32,7 @@ pub(crate) struct Scenario {
 impl Scenario {
     /// `S-001`.
     pub(crate) fn id(&self) -> String {
-        format!("S-{}", &self.name[2..5])
+        format!("{}-{}", self.name[..1].to_uppercase(), &self.name[2..5])
     }
 }
 
@@ -142,7 +142,8 @@ async fn play_row(
         Ok(Err(_)) => Err(LAST_PANIC.take()),
         Err(_) => Err(format!("took more than {} s", ROW_MAX.as_secs())),
     };
-    let finished = row.finish().await;
+    let finished = AssertUnwindSafe(row.finish()).catch_unwind().await;
+    let finished = finished.unwrap_or_else(|_| Err(LAST_PANIC.take()));
     if std::env::args().any(|argument| argument == "--times") {
         println!("{:>6} ms {} {roles:?} {major}", begun.elapsed().as_millis(), scenario.name);
     }

@@ -4,6 +4,7 @@ use crate::scenario::Scenario;
 
 mod add;
 mod flows;
+mod large;
 mod life;
 mod pause;
 mod progress;
@@ -22,6 +23,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         pause::all(),
         stalled::all(),
         flows::all(),
+        large::all(),
     ]
     .into_iter()
     .flatten()
