@@ -67,6 +67,6 @@ fn ended(outcome: &Outcome, told_ms: u64) -> Ended {
             due_ms: Some(*until_ms),
             ..Ended::default()
         },
-        Verdict::HandBack | Verdict::RateLimited => Ended::default(),
+        Verdict::HandBack | Verdict::RateLimited | Verdict::WaitForChildren => Ended::default(),
     }
 }

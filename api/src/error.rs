@@ -165,7 +165,11 @@ impl From<QueueError> for ApiError {
             QueueError::NoSuchJob(_) => Self::new(404, "JOB_NOT_FOUND", "there is no such job"),
             QueueError::WrongState { .. }
             | QueueError::ArmedRun(_)
-            | QueueError::SlotTaken { .. } => Self::new(409, "JOB_WRONG_STATE", error.to_string()),
+            | QueueError::SlotTaken { .. }
+            | QueueError::NoSuchParent(_)
+            | QueueError::ParentTaken { .. } => {
+                Self::new(409, "JOB_WRONG_STATE", error.to_string())
+            }
             QueueError::Invalid { .. } => Self::new(422, "VALIDATION_ERROR", error.to_string()),
             QueueError::Corrupt(_) | QueueError::Unusable { .. } => {
                 tracing::error!("request failed: {error}");

@@ -20,6 +20,7 @@ use async_trait::async_trait;
 
 use crate::error::Result;
 use crate::event::{Event, Position};
+use crate::flow::{Flow, JobKey, Relate};
 use crate::job::{ClaimedJob, JobId, JobSnapshot, JobState, NewJob, Payload, Token};
 use crate::options::RateLimit;
 use crate::outcome::{Settled, Settlement};
@@ -33,12 +34,22 @@ pub use self::limit::{Limit, Limits};
 
 /// Everything that a queue can do.
 pub trait Backend:
-    Produce + Change + Deduplicate + Limit + Consume + Inspect + Maintain + Clear + Schedule
+    Produce + Change + Deduplicate + Limit + Consume + Inspect + Maintain + Clear + Schedule + Relate
 {
 }
 
-impl<T: Produce + Change + Deduplicate + Limit + Consume + Inspect + Maintain + Clear + Schedule>
-    Backend for T
+impl<
+    T: Produce
+        + Change
+        + Deduplicate
+        + Limit
+        + Consume
+        + Inspect
+        + Maintain
+        + Clear
+        + Schedule
+        + Relate,
+> Backend for T
 {
 }
 
@@ -50,6 +61,17 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// When the name is empty, contains `:`, or the store cannot be used.
     async fn queue(&self, name: &str) -> Result<Arc<dyn Backend>>;
+
+    /// Adds a tree of jobs as a whole; returns their names, each parent before its children.
+    ///
+    /// A job whose id exists is left as it is, but becomes a child of its parent in the tree; if it
+    /// has completed, its result counts.
+    ///
+    /// # Errors
+    /// [`crate::QueueError::Invalid`] for a tree that cannot be kept;
+    /// [`crate::QueueError::NoSuchParent`] when the root's parent does not exist,
+    /// [`crate::QueueError::ParentTaken`] when a job belongs to another parent. Nothing was changed.
+    async fn add_flow(&self, flow: Flow) -> Result<Vec<JobKey>>;
 
     /// Returns the store of job records.
     fn status(&self) -> Arc<dyn StatusStore>;

@@ -48,6 +48,17 @@ pub enum QueueError {
         /// The states in which it would work.
         needs: &'static str,
     },
+    /// The parent that a job is to have does not exist; nothing was changed.
+    #[error("missing key for parent job {0}")]
+    NoSuchParent(String),
+    /// The job has another parent that still exists; nothing was changed.
+    #[error("job {job} has another parent, it cannot become a child of {parent}")]
+    ParentTaken {
+        /// The job.
+        job: JobId,
+        /// The parent that it was to have.
+        parent: String,
+    },
     /// The job is the next run of a scheduler, which it would end: remove the scheduler instead.
     #[error("job {0} is the next run of a scheduler; remove the scheduler instead")]
     ArmedRun(JobId),

@@ -37,6 +37,7 @@
 //! * [`backend`]: the roles of a store (produce, change, deduplicate, limit, consume, inspect,
 //!   maintain, clear) and its two
 //!   implementations, [`backend::embedded`] and [`backend::redis`].
+//! * [`flow`]: trees of jobs.
 //! * [`scheduler`]: series of jobs by an interval or a cron pattern.
 //! * [`status`]: the last known state of a job, kept longer than the job itself.
 //! * [`queue`]: the typed door for library users.
@@ -48,6 +49,7 @@ pub mod backend;
 pub mod clock;
 pub mod error;
 pub mod event;
+pub mod flow;
 pub mod job;
 pub mod options;
 pub mod outcome;

@@ -31,6 +31,10 @@ pub enum JobError {
     /// handler asked for ([`crate::worker::JobContext::rate_limit`]).
     #[error("rate limited")]
     RateLimited,
+    /// The job runs again when its children have ended, those that its handler has added as well;
+    /// uses no attempt. At once if there are none that it could wait for.
+    #[error("waiting for children")]
+    WaitForChildren,
     /// The handler stopped because the job was cancelled.
     #[error("cancelled")]
     Cancelled,
@@ -154,6 +158,9 @@ pub enum Verdict {
     },
     /// It goes back to the front of the queue; uses no attempt.
     HandBack,
+    /// It waits for its children and runs again after them; goes back to the front of the queue if
+    /// none is pending, and fails if one failed that it depends on. Uses no attempt.
+    WaitForChildren,
     /// As [`Self::HandBack`], and the claim in the same trip takes nothing while the window of a
     /// rate limit is open, even if it knows no limit.
     RateLimited,

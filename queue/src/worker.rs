@@ -27,6 +27,7 @@ use async_trait::async_trait;
 use crate::backend::Backend;
 use crate::error::Result;
 use crate::event::Position;
+use crate::flow::Children;
 use crate::job::{ClaimedJob, JobId, Payload, Token};
 use crate::outcome::{Failure, JobError};
 
@@ -133,6 +134,14 @@ impl JobContext {
     /// As [`crate::backend::Limit::rate_limit`].
     pub async fn rate_limit(&self, duration: std::time::Duration) -> Result<()> {
         self.backend.rate_limit(duration).await
+    }
+
+    /// Returns what became of the job's children: the results of those that completed, for one.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn children(&self) -> Result<Children> {
+        self.backend.children(&self.id).await
     }
 
     /// Returns the token that proves the ownership of this run.

@@ -54,6 +54,8 @@ mod deduplication;
 mod delay;
 #[path = "conformance/events.rs"]
 mod events;
+#[path = "conformance/flows.rs"]
+mod flows;
 #[path = "conformance/inspect.rs"]
 mod inspect;
 #[path = "conformance/limits.rs"]

@@ -15,6 +15,8 @@ mod server;
 mod chaos;
 #[path = "redis_store/faults.rs"]
 mod faults;
+#[path = "redis_store/flow_keys.rs"]
+mod flow_keys;
 #[path = "redis_store/foreign.rs"]
 mod foreign;
 #[path = "redis_store/keyspace.rs"]

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use oxherd_queue::backend::Claim;
 use oxherd_queue::backend::embedded::EmbeddedStore;
 use oxherd_queue::clock::{Clock as _, SystemClock};
+use oxherd_queue::flow::{Flow, JobKey};
 use oxherd_queue::job::{ClaimedJob, Token};
 use oxherd_queue::outcome::{Failure, JobError, Settlement, Verdict};
 use oxherd_queue::status::{StatusRecord, StatusStore};
@@ -45,6 +46,10 @@ struct Leashed {
 impl Store for Leashed {
     async fn queue(&self, name: &str) -> Result<Arc<dyn Backend>, QueueError> {
         self.store.queue(name).await
+    }
+
+    async fn add_flow(&self, flow: Flow) -> Result<Vec<JobKey>, QueueError> {
+        self.store.add_flow(flow).await
     }
 
     fn status(&self) -> Arc<dyn StatusStore> {

@@ -23,6 +23,8 @@ mod door;
 mod encoding;
 mod ended_jobs;
 mod event_ring;
+mod families;
+mod flows;
 mod inspection;
 mod job_body;
 mod limiting;
@@ -57,6 +59,7 @@ use async_trait::async_trait;
 use crate::backend::{Backend, Store};
 use crate::clock::SharedClock;
 use crate::error::{QueueError, Result};
+use crate::flow::{Flow, JobKey};
 use crate::job::JobId;
 use crate::status::{StatusRecord, StatusStore};
 
@@ -65,8 +68,8 @@ use self::door::Door;
 use self::lock_file::LockFile;
 use self::machine::STALLED_MAX;
 use self::opening::Opened;
-use self::operation::{Operation, Outcome, Stamped};
-use self::queue_handle::{QueueHandle, unexpected};
+use self::operation::{Operation, Stamped};
+use self::queue_handle::QueueHandle;
 use self::reader::Reader;
 use self::request::Request;
 use self::shared::Shared;
@@ -159,17 +162,12 @@ fn hand_back(writer: &mut Writer, now_ms: u64) {
 #[async_trait]
 impl Store for EmbeddedStore {
     async fn queue(&self, name: &str) -> Result<Arc<dyn Backend>> {
-        if name.is_empty() || name.contains(':') {
-            let why = format!("{name:?} must not be empty or contain ':'");
-            return Err(QueueError::Invalid { what: "queue name", why });
-        }
-        let operation = Operation::OpenQueue { name: name.into() };
-        match self.door.operate("open queue", 0, operation).await? {
-            Outcome::Opened(number) => {
-                Ok(Arc::new(QueueHandle::new(Arc::clone(&self.door), number)))
-            }
-            other => unexpected(&other),
-        }
+        let number = flows::open(&self.door, name).await?;
+        Ok(Arc::new(QueueHandle::new(Arc::clone(&self.door), number)))
+    }
+
+    async fn add_flow(&self, flow: Flow) -> Result<Vec<JobKey>> {
+        flows::add_flow(&self.door, flow).await
     }
 
     fn status(&self) -> Arc<dyn StatusStore> {

@@ -7,8 +7,9 @@
 //! * [`keys`], [`wire`], [`scripts`]: how things are spelled, read and done in Redis.
 //! * [`dial`], [`connection`], [`dedicated`], [`fault`], [`time`]: connections that come back by
 //!   themselves, and the clock of the server.
-//! * [`produce`] with [`coalesce`], [`change`], [`deduplicate`], [`limit`], [`schedule`], [`consume`] with
-//!   [`wake`] and [`unanswered`], [`inspect`] with [`stream`], [`maintain`], [`clear`]: the roles of a queue.
+//! * [`produce`] with [`coalesce`], [`change`], [`deduplicate`], [`limit`], [`schedule`], [`relate`],
+//!   [`consume`] with [`wake`] and [`unanswered`], [`inspect`] with [`stream`], [`maintain`],
+//!   [`clear`]: the roles of a queue.
 //! * [`status`]: the job records. [`boot`]: what a server must be like.
 //!
 //! Never holds state that another process could not take over: everything durable is in Redis.
@@ -28,6 +29,7 @@ mod keys;
 mod limit;
 mod maintain;
 mod produce;
+mod relate;
 mod schedule;
 mod scripts;
 mod status;
@@ -54,6 +56,7 @@ use self::wake::Wake;
 use super::{Backend, Store};
 use crate::clock::SharedClock;
 use crate::error::{QueueError, Result};
+use crate::flow::{Flow, JobKey};
 use crate::status::StatusStore;
 
 /// How to reach the Redis store.
@@ -123,6 +126,10 @@ impl Store for RedisStore {
             .entry(name.to_owned())
             .or_insert_with(|| Arc::new(RedisQueue::new(keys, &self.dialer, &self.link)));
         Ok(Arc::clone(queue) as Arc<dyn Backend>)
+    }
+
+    async fn add_flow(&self, flow: Flow) -> Result<Vec<JobKey>> {
+        self.add_tree(flow).await
     }
 
     fn status(&self) -> Arc<dyn StatusStore> {

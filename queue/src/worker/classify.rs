@@ -74,6 +74,7 @@ fn errored(job: &ClaimedJob, error: JobError, options: &WorkerOptions, now_ms: u
         JobError::Retry(failure) => attempt_failed(job, failure, options),
         JobError::Unrecoverable(failure) => fail_for_good(job, failure, options),
         JobError::RateLimited => settle(job, Verdict::RateLimited, options),
+        JobError::WaitForChildren => settle(job, Verdict::WaitForChildren, options),
         JobError::Cancelled => fail_for_good(job, Failure::cancelled(), options),
         JobError::Superseded => settle(job, Verdict::Complete { result: Payload::null() }, options),
         JobError::DelayUntil { until_ms, failure } => {

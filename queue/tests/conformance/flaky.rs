@@ -9,6 +9,7 @@ use oxherd_queue::backend::{
     Added, Cancelled, Change, Claim, Claimed, Clear, Consume, Counts, Deduplicate, EventPage, Held,
     Inspect, Limit, Limits, ListQuery, Maintain, Produce, Renewal, Submitted, Turn, Waited,
 };
+use oxherd_queue::flow::{Children, ChildrenCounts, Relate};
 use oxherd_queue::job::JobSnapshot;
 use oxherd_queue::outcome::Settlement;
 use oxherd_queue::scheduler::{Armed, NewScheduler, Schedule, Scheduler};
@@ -266,5 +267,20 @@ impl Schedule for Flaky {
 
     async fn remove_scheduler(&self, id: &str) -> Result<bool> {
         self.inner.remove_scheduler(id).await
+    }
+}
+
+#[async_trait]
+impl Relate for Flaky {
+    async fn children(&self, parent: &JobId) -> Result<Children> {
+        self.inner.children(parent).await
+    }
+
+    async fn children_counts(&self, parent: &JobId) -> Result<ChildrenCounts> {
+        self.inner.children_counts(parent).await
+    }
+
+    async fn remove_child_dependency(&self, child: &JobId) -> Result<bool> {
+        self.inner.remove_child_dependency(child).await
     }
 }

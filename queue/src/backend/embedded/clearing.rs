@@ -96,7 +96,7 @@ impl QueueState {
         cutoff_ms.is_none_or(|cutoff| since_ms <= cutoff)
     }
 
-    fn erase_one(&mut self, id: &JobId) {
+    pub(super) fn erase_one(&mut self, id: &JobId) {
         if let Some(Standing::Ended(key)) = self.index.get(id) {
             let key = *key;
             self.ended.remove(key, false);
@@ -105,6 +105,7 @@ impl QueueState {
             self.take_out(id);
         }
         self.deduplications.remove_job(id);
+        self.families.erased(id);
     }
 
     pub(super) fn cleaned(&mut self, count: u64, now_ms: u64) -> Outcome {
@@ -116,7 +117,9 @@ impl QueueState {
         if !force && !self.active.is_empty() {
             return Outcome::Denied(still_active(self.active.len() as u64));
         }
-        let ids: Vec<JobId> = self.index.keys().cloned().collect();
+        let mut ids: Vec<JobId> = self.index.keys().cloned().collect();
+        // In the same order whenever the journal is repeated: parents in other queues hear of it.
+        ids.sort_unstable();
         ids.iter().for_each(|id| self.erase_one(id));
         self.schedulers.clear();
         self.limiting = Limiting::default();

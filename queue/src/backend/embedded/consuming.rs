@@ -94,6 +94,7 @@ impl QueueState {
         };
         let asked = self.live[slot].cancel_requested;
         let cancelled = asked && !matches!(verdict, Verdict::Complete { .. });
+        let verdict = self.with_children_in_mind(slot, verdict, attempts_max);
         self.note_failure(slot, &verdict);
         let verdict = if cancelled { cancel_verdict() } else { verdict };
         if uses_attempt(&verdict) {
@@ -127,6 +128,9 @@ impl QueueState {
                 let version = self.enqueue(slot, Side::Front, Some(JobState::Active), now_ms);
                 (self.live[slot].place.state(), version)
             }
+            Verdict::WaitForChildren => {
+                (JobState::WaitingChildren, self.await_children(slot, now_ms))
+            }
         };
         Settled::Done { state, version, attempts_made, cancelled }
     }
@@ -151,7 +155,8 @@ impl QueueState {
             Verdict::Complete { .. }
             | Verdict::Delay { .. }
             | Verdict::HandBack
-            | Verdict::RateLimited => {}
+            | Verdict::RateLimited
+            | Verdict::WaitForChildren => {}
         }
     }
 

@@ -174,7 +174,9 @@ impl Inspect for QueueHandle {
                     let before = queue.prioritized.range(..(priority, turn, id.clone()));
                     queue.waiting.len() + before.count()
                 }
-                Place::Delayed { .. } | Place::Active { .. } => return None,
+                Place::Delayed { .. } | Place::Active { .. } | Place::WaitingChildren { .. } => {
+                    return None;
+                }
             };
             Some(before as u64)
         })
@@ -216,7 +218,7 @@ fn list(queue: &QueueState, query: ListQuery) -> Vec<Standing> {
             found.filter_map(|id| queue.index.get(id).copied()).collect()
         }
         JobState::Prioritized => page(queue.prioritized.values().map(live), query),
-        JobState::WaitingChildren => Vec::new(),
+        JobState::WaitingChildren => page(queue.waiting_children.values().map(live), query),
     }
 }
 

@@ -175,6 +175,7 @@ pub(super) enum Place {
     Delayed { due_ms: u64, order: i64 },
     Active { order: i64 },
     Prioritized { priority: u32, turn: i64 },
+    WaitingChildren { order: i64 },
 }
 
 encoded_enum!(Place {
@@ -182,6 +183,7 @@ encoded_enum!(Place {
     1 => Delayed { due_ms, order },
     2 => Active { order },
     3 => Prioritized { priority, turn },
+    4 => WaitingChildren { order },
 });
 
 impl Place {
@@ -191,6 +193,7 @@ impl Place {
             Self::Delayed { .. } => JobState::Delayed,
             Self::Active { .. } => JobState::Active,
             Self::Prioritized { .. } => JobState::Prioritized,
+            Self::WaitingChildren { .. } => JobState::WaitingChildren,
         }
     }
 

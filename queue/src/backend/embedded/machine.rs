@@ -12,6 +12,7 @@ use super::deduplication::Deduplications;
 use super::encoding::{Decode as _, Encode, Input, Malformed, encoded_struct};
 use super::ended_jobs::Graves;
 use super::event_ring::EventRing;
+use super::families::{Families, FamilyRows, Relative};
 use super::job_body::{LiveJob, Place};
 use super::limiting::Limiting;
 use super::operation::{Operation, Outcome, QueueNumber, Stamped, Taken};
@@ -25,6 +26,8 @@ pub(super) const STALLED_MAX: u32 = 2;
 pub(super) struct Machine {
     queues: Vec<QueueState>,
     last_serial: u64,
+    /// Queues that an operation on another one has changed.
+    touched: Vec<QueueNumber>,
 }
 
 impl Machine {
@@ -48,16 +51,47 @@ impl Machine {
         self.last_serial
     }
 
+    pub(super) fn set_last_serial(&mut self, last_serial: u64) {
+        self.last_serial = last_serial;
+    }
+
+    pub(super) fn touch(&mut self, queue: QueueNumber) {
+        if !self.touched.contains(&queue) {
+            self.touched.push(queue);
+        }
+    }
+
+    /// Returns the queues that operations on others have changed since the last call.
+    pub(super) fn take_touched(&mut self) -> Vec<QueueNumber> {
+        std::mem::take(&mut self.touched)
+    }
+
     /// Changes the state; `number` is the journal row that the operation stands in.
     pub(super) fn apply(&mut self, number: u64, stamped: Stamped) -> Outcome {
         let Stamped { now_ms, queue, operation } = stamped;
-        if let Operation::OpenQueue { name } = operation {
-            return Outcome::Opened(self.open(name));
+        match operation {
+            Operation::OpenQueue { name } => return Outcome::Opened(self.open(name)),
+            Operation::AddFlow { jobs, ended } => {
+                return self.add_flow(jobs, ended, (now_ms, number));
+            }
+            Operation::Undepend { id } => return self.undepend(&Relative { queue, id }, now_ms),
+            _ => {}
         }
+        let outcome = self.apply_in_queue(number, Stamped { now_ms, queue, operation });
+        if self.queue(queue).is_some_and(|queue| !queue.families.notes.is_empty()) {
+            self.tell_parents(queue, now_ms);
+        }
+        outcome
+    }
+
+    fn apply_in_queue(&mut self, number: u64, stamped: Stamped) -> Outcome {
+        let Stamped { now_ms, queue, operation } = stamped;
         let mut moment = Moment { now_ms, number, last_serial: &mut self.last_serial };
         let Some(queue) = self.queues.get_mut(queue as usize) else { return Outcome::Done };
         match operation {
-            Operation::OpenQueue { .. } => Outcome::Done,
+            Operation::OpenQueue { .. }
+            | Operation::AddFlow { .. }
+            | Operation::Undepend { .. } => Outcome::Done,
             Operation::Add { jobs } => queue.add(jobs, &mut moment),
             Operation::Submit { jobs, runs } => queue.submit(jobs, &runs, &mut moment),
             Operation::Retry { id, reset, ended } => queue.retry(id, reset, ended, &mut moment),
@@ -153,6 +187,7 @@ impl Machine {
         self.last_serial.encode(out);
         self.queues.iter().map(Head::of).collect::<Vec<_>>().encode(out);
         self.queues.iter().map(QueueState::scheduler_bodies).collect::<Vec<_>>().encode(out);
+        self.queues.iter().map(|queue| queue.families.rows()).collect::<Vec<_>>().encode(out);
     }
 
     pub(super) fn decode_head(bytes: &[u8]) -> Result<Self, Malformed> {
@@ -160,14 +195,18 @@ impl Machine {
         let last_serial = u64::decode(input)?;
         let mut queues: Vec<_> =
             Vec::<Head>::decode(input)?.into_iter().map(Head::into_queue).collect();
-        // Heads that were written before there were schedulers end here.
+        // Heads that were written before there were schedulers and flows end here.
         if !input.is_empty() {
             let bodies = Vec::<Vec<SchedulerBody>>::decode(input)?;
             for (queue, bodies) in queues.iter_mut().zip(bodies) {
                 queue.schedulers = bodies.into_iter().map(|b| (b.id.clone(), b)).collect();
             }
+            let families = Vec::<FamilyRows>::decode(input)?.into_iter().map(Families::of_rows);
+            for (queue, families) in queues.iter_mut().zip(families) {
+                queue.families = families;
+            }
         }
-        Ok(Self { queues, last_serial })
+        Ok(Self { queues, last_serial, touched: Vec::new() })
     }
 
     /// Puts jobs of a checkpoint back in their places.
@@ -198,6 +237,7 @@ impl QueueState {
             Place::Waiting { order } => self.waiting.insert(order, slot),
             Place::Delayed { due_ms, order } => self.delayed.insert((due_ms, order), slot),
             Place::Active { order } => self.active.insert(order, slot),
+            Place::WaitingChildren { order } => self.waiting_children.insert(order, slot),
             Place::Prioritized { priority, turn } => {
                 self.prioritized.insert((priority, turn, id), slot)
             }

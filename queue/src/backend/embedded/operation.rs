@@ -15,6 +15,7 @@ use crate::scheduler::{Armed, Plan};
 
 use super::clearing::Erased;
 use super::encoding::{Decode, Encode, Input, Malformed, encoded_enum, encoded_struct};
+use super::flows::FlowJob;
 use super::job_body::{PackedOptions, Record};
 use super::scheduling::{Following, SchedulerBody};
 
@@ -53,6 +54,8 @@ pub(super) enum Operation {
     Schedule { body: Box<SchedulerBody>, plan: Box<Plan> },
     ArmFollowing { followings: Vec<Following> },
     Unschedule { id: String },
+    AddFlow { jobs: Vec<FlowJob>, ended: Vec<Ended> },
+    Undepend { id: JobId },
     ChangeDelay { id: JobId, delay_ms: u64 },
     ChangePriority { id: JobId, priority: u32, front: bool, ended: Vec<Ended> },
     ChangeData { id: JobId, data: Payload, ended: Vec<Ended> },
@@ -87,6 +90,8 @@ encoded_enum!(Operation {
     40 => Schedule { body, plan },
     41 => ArmFollowing { followings },
     42 => Unschedule { id },
+    50 => AddFlow { jobs, ended },
+    51 => Undepend { id },
     16 => ChangeDelay { id, delay_ms },
     17 => ChangePriority { id, priority, front, ended },
     18 => ChangeData { id, data, ended },
@@ -275,6 +280,7 @@ impl Encode for Verdict {
             }
             Self::HandBack => out.push(4),
             Self::RateLimited => out.push(5),
+            Self::WaitForChildren => out.push(6),
         }
     }
 }
@@ -292,6 +298,7 @@ impl Decode for Verdict {
             3 => Self::Delay { until_ms: Decode::decode(input)?, reason: Decode::decode(input)? },
             4 => Self::HandBack,
             5 => Self::RateLimited,
+            6 => Self::WaitForChildren,
             _ => return Err(Malformed("verdict")),
         })
     }

@@ -79,6 +79,11 @@ fn complete(
         | Operation::ChangeData { id, ended, .. } => {
             ended.extend(read(id)?);
         }
+        Operation::AddFlow { jobs, ended } => {
+            for job in jobs {
+                ended.extend(ended_job(machine, connection, job.at.queue, &job.at.id)?);
+            }
+        }
         Operation::RetryAll { state, until_ms, ended } => {
             let Some(queue) = machine.queue(queue) else { return Ok(None) };
             let ids = queue.ended.order(*state).range(..=(*until_ms, u64::MAX));

@@ -46,8 +46,27 @@ impl QueueState {
         moment: &mut Moment<'_>,
     ) -> Position {
         let now_ms = moment.now_ms;
-        let timestamp_ms = job.timestamp_ms.unwrap_or(now_ms);
+        let due_ms = job.timestamp_ms.unwrap_or(now_ms).saturating_add(job.delay_ms);
+        let side = if job.front { Side::Front } else { Side::Back };
         let delay_ms = job.delay_ms;
+        let slot = self.admit_new(id, job, after, moment);
+        if delay_ms > 0 {
+            self.delay(slot, due_ms, now_ms)
+        } else {
+            self.enqueue(slot, side, after.map(|key| key.state), now_ms)
+        }
+    }
+
+    /// Makes a job that stands nowhere yet.
+    pub(super) fn admit_new(
+        &mut self,
+        id: JobId,
+        job: AddedJob,
+        after: Option<EndedKey>,
+        moment: &mut Moment<'_>,
+    ) -> Slot {
+        let now_ms = moment.now_ms;
+        let timestamp_ms = job.timestamp_ms.unwrap_or(now_ms);
         if after.is_none() {
             let name = job.name.to_string();
             self.events.push(now_ms, EventKind::Added { id: id.clone(), name });
@@ -60,7 +79,7 @@ impl QueueState {
             options: job.options,
             timestamp_ms,
             timestamp_given: job.timestamp_ms.is_some(),
-            delay_ms,
+            delay_ms: job.delay_ms,
             priority: job.priority,
             attempts_started: 0,
             attempts_made: 0,
@@ -72,13 +91,7 @@ impl QueueState {
             data: Some(job.data),
             data_stored: false,
         };
-        let slot = self.admit(body, now_ms);
-        if delay_ms > 0 {
-            self.delay(slot, timestamp_ms.saturating_add(delay_ms), now_ms)
-        } else {
-            let side = if job.front { Side::Front } else { Side::Back };
-            self.enqueue(slot, side, after.map(|key| key.state), now_ms)
-        }
+        self.admit(body, now_ms)
     }
 
     pub(super) fn submit(
@@ -121,6 +134,7 @@ impl QueueState {
             return Submitted::Unchanged { state: key.state };
         }
         self.ended.remove(key, true);
+        self.families.back(&id);
         Submitted::Again { version: self.create(id, job, Some(key), moment) }
     }
 
@@ -163,6 +177,7 @@ impl QueueState {
             body.has_log = key.has_log;
             self.ended.remove(key, true);
         }
+        self.families.back(&body.id);
         body.serial = moment.next_serial();
         body.data = Some(data);
         body.data_stored = false;
@@ -204,6 +219,7 @@ impl QueueState {
         };
         self.index.remove(id);
         self.deduplications.remove_job(id);
+        self.families.removed(id);
         self.events.push(now_ms, EventKind::Removed { id: id.clone(), prev: Some(prev) });
         Outcome::Removed(true)
     }

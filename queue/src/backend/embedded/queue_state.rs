@@ -13,6 +13,7 @@ use crate::options::Retention;
 use super::deduplication::Deduplications;
 use super::ended_jobs::{EndedJobs, EndedKey};
 use super::event_ring::EventRing;
+use super::families::Families;
 use super::job_body::{JobBody, LiveJob, Place, Record};
 use super::limiting::Limiting;
 use super::scheduling::SchedulerBody;
@@ -73,10 +74,12 @@ pub(super) struct QueueState {
     pub(super) prioritized: BTreeMap<(u32, i64, JobId), Slot>,
     pub(super) delayed: BTreeMap<(u64, i64), Slot>,
     pub(super) active: BTreeMap<i64, Slot>,
+    pub(super) waiting_children: BTreeMap<i64, Slot>,
     pub(super) ended: EndedJobs,
     pub(super) deduplications: Deduplications,
     pub(super) limiting: Limiting,
     pub(super) schedulers: BTreeMap<Arc<str>, SchedulerBody>,
+    pub(super) families: Families,
     pub(super) events: EventRing,
 }
 
@@ -95,10 +98,12 @@ impl QueueState {
             prioritized: BTreeMap::new(),
             delayed: BTreeMap::new(),
             active: BTreeMap::new(),
+            waiting_children: BTreeMap::new(),
             ended: EndedJobs::default(),
             deduplications: Deduplications::default(),
             limiting: Limiting::default(),
             schedulers: BTreeMap::new(),
+            families: Families::default(),
             events: EventRing::default(),
         }
     }
@@ -140,7 +145,7 @@ impl QueueState {
             JobState::Active => self.active.len(),
             JobState::Completed | JobState::Failed => self.ended.order(state).len(),
             JobState::Prioritized => self.prioritized.len(),
-            JobState::WaitingChildren => 0,
+            JobState::WaitingChildren => self.waiting_children.len(),
         }
     }
 
@@ -207,7 +212,7 @@ impl QueueState {
         self.told_waiting(slot, prev, now_ms)
     }
 
-    fn line_up_plain(&mut self, slot: Slot, side: Side) {
+    pub(super) fn line_up_plain(&mut self, slot: Slot, side: Side) {
         let order = match side {
             Side::Back => self.next_order(),
             Side::Front => {
@@ -252,6 +257,7 @@ impl QueueState {
             Place::Waiting { order } => self.waiting.remove(&order),
             Place::Delayed { due_ms, order } => self.delayed.remove(&(due_ms, order)),
             Place::Active { order } => self.active.remove(&order),
+            Place::WaitingChildren { order } => self.waiting_children.remove(&order),
             Place::Prioritized { priority, turn } => {
                 let id = self.live[slot].body.id.clone();
                 self.prioritized.remove(&(priority, turn, id))
@@ -281,6 +287,7 @@ impl QueueState {
         }
         let mut body = self.live.remove(slot).body;
         let id = body.id.clone();
+        self.families.ended(&id, &end);
         let (state, result, event) = match end {
             End::Completed(result) => {
                 let event = EventKind::Completed { id: id.clone(), result: result.clone() };
@@ -296,6 +303,7 @@ impl QueueState {
         if keep.count == Some(0) {
             self.index.remove(&id);
             self.deduplications.forget_job(&id);
+            self.families.removed(&id);
             self.bury(&body);
         } else {
             let Moment { now_ms: finished_ms, number, .. } = *moment;
@@ -321,6 +329,7 @@ impl QueueState {
             if let Some(Standing::Ended(key)) = self.index.remove(&id) {
                 self.ended.remove(key, false);
                 self.deduplications.forget_job(&id);
+                self.families.removed(&id);
             }
         }
     }

@@ -3,6 +3,7 @@
 //! What the operations mean is checked by the conformance suite; here it is what survives.
 
 mod damage;
+mod families;
 mod kill;
 mod random;
 mod speed;

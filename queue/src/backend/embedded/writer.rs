@@ -214,6 +214,8 @@ impl Writer {
                 Some((number, work))
             })
             .collect();
+        let others = machine.take_touched().into_iter().map(|number| (number, true));
+        let wake_ups: Vec<_> = wake_ups.into_iter().chain(others).collect();
         drop(machine);
         for (number, work) in wake_ups {
             let signals = self.shared.signals(number);

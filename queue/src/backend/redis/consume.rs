@@ -254,6 +254,7 @@ fn write(call: &mut Cmd, settlement: &Settlement) {
         Verdict::Delay { .. } => "delay",
         Verdict::HandBack => "handback",
         Verdict::RateLimited => "limited",
+        Verdict::WaitForChildren => "children",
     };
     call.arg(word).arg(id.as_str()).arg(token.as_str()).arg(*attempts_max);
     call.arg(optional(keep.and_then(|keep| keep.count)));
@@ -270,7 +271,9 @@ fn write(call: &mut Cmd, settlement: &Settlement) {
         Verdict::Delay { until_ms, reason } => {
             call.arg(reason.as_deref().unwrap_or("")).arg("").arg(*until_ms)
         }
-        Verdict::HandBack | Verdict::RateLimited => call.arg("").arg("").arg(""),
+        Verdict::HandBack | Verdict::RateLimited | Verdict::WaitForChildren => {
+            call.arg("").arg("").arg("")
+        }
     };
 }
 

@@ -52,6 +52,14 @@ impl Keyspace {
         })
     }
 
+    /// Returns the name of a queue from `{prefix}:{queue}`, without the prefix if it is this one's.
+    pub(super) fn name_of<'a>(ours: &QueueKeys, qualified: &'a str) -> &'a str {
+        let base = ours.base.trim_end_matches(':');
+        let prefix = base.rsplit_once(':').map_or("", |(prefix, _)| prefix);
+        let name = qualified.strip_prefix(prefix).and_then(|rest| rest.strip_prefix(':'));
+        name.filter(|name| !name.contains(':')).unwrap_or(qualified)
+    }
+
     /// The record that tells how a job stands.
     pub(super) fn status(&self, job: &JobId) -> String {
         format!("{}.oxherd:status:{job}", self.prefix)
@@ -103,6 +111,12 @@ impl QueueKeys {
     /// The owner of a deduplication id.
     pub(super) fn deduplication(&self, id: &str) -> String {
         format!("{}de:{id}", self.base)
+    }
+
+    /// What is kept of the children of a job: `processed`, `dependencies`, `failed` or
+    /// `unsuccessful`.
+    pub(super) fn children(&self, parent: &JobId, part: &str) -> String {
+        format!("{}{parent}:{part}", self.base)
     }
 
     /// The schedulers, by the slot of their armed run.

@@ -49,6 +49,8 @@ scripts! {
     SCHEDULE = "schedule.lua",
     ARM = "arm.lua",
     UNSCHEDULE = "unschedule.lua",
+    FLOW = "flow.lua",
+    UNDEPEND = "undepend.lua",
 }
 
 /// Parts that several scripts, or several branches of one, share.

@@ -71,8 +71,16 @@ pub(super) fn end_of_attempt(
             }
             (
                 EventKind::Waiting { prev: Some(JobState::Active), .. },
-                Verdict::Retry { .. } | Verdict::HandBack | Verdict::RateLimited,
+                Verdict::Retry { .. }
+                | Verdict::HandBack
+                | Verdict::RateLimited
+                | Verdict::WaitForChildren,
             ) => (JobState::Waiting, false),
+            (EventKind::Other { name, .. }, Verdict::WaitForChildren)
+                if name == "waiting-children" =>
+            {
+                (JobState::WaitingChildren, false)
+            }
             _ => return None,
         };
         Some(done(state, event.position, attempts_made, cancelled))

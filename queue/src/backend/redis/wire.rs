@@ -345,7 +345,8 @@ fn state(word: Option<String>) -> Option<JobState> {
     word?.parse().ok()
 }
 
-fn payload(text: Option<String>) -> Payload {
+/// Reads JSON that another client may have written; other text becomes a JSON string.
+pub(super) fn payload(text: Option<String>) -> Payload {
     text.map_or_else(Payload::null, |text| {
         Payload::parse(text.as_str()).unwrap_or_else(|_| json_string(&text))
     })

@@ -8,8 +8,10 @@ use rand::{RngExt as _, SeedableRng as _};
 
 use crate::backend::{
     Change as _, Claim, Clear as _, Consume as _, Held, Limit as _, Maintain as _, Produce as _,
+    Store as _,
 };
 use crate::error::QueueError;
+use crate::flow::{ChildFailure, Flow, JobKey, Relate as _};
 use crate::job::{ClaimedJob, JobId, JobState, NewJob, Payload};
 use crate::options::{Deduplication, JobOptions, RateLimit, Retention};
 use crate::outcome::Verdict;
@@ -65,6 +67,28 @@ impl Player {
         self.random.random_bool(0.3).then_some(rule)
     }
 
+    fn some_flow(&mut self) -> Flow {
+        let policies = [
+            ChildFailure::KeepWaiting,
+            ChildFailure::FailParent,
+            ChildFailure::ContinueParent,
+            ChildFailure::IgnoreDependency,
+            ChildFailure::RemoveDependency,
+        ];
+        let mut some = || {
+            let mut job = self.some_job();
+            job.options.deduplication = None;
+            Flow::new("q", job)
+        };
+        let (parent, children) = (some(), [some(), some()]);
+        let mut flow = Flow { job: parent.job.with_id(self.some_id()), ..parent };
+        for child in children {
+            flow = flow.with_child(child.on_failure(policies[self.random.random_range(0..5)]));
+        }
+        let above = self.random.random_bool(0.3).then(|| JobKey::new("q", self.some_id()));
+        Flow { parent: above, ..flow }
+    }
+
     fn some_run(&mut self) -> NewJob {
         let options = JobOptions { attempts: 2, ..JobOptions::bare() };
         job(&"x".repeat(self.random.random_range(0..50))).with_options(options)
@@ -79,7 +103,8 @@ impl Player {
                 let pause = Duration::from_millis([0, 300][self.random.random_range(0..2)]);
                 Verdict::Retry { reason, stack_trace, pause }
             }
-            6 => Verdict::RateLimited,
+            6 if self.random.random() => Verdict::RateLimited,
+            6 => Verdict::WaitForChildren,
             5 => Verdict::Delay { until_ms: 1_700_000_000_500, reason: Some(reason) },
             _ => Verdict::HandBack,
         }
@@ -88,7 +113,9 @@ impl Player {
     async fn produce(&mut self, world: &World) -> Result<(), QueueError> {
         let queue = &world.queue;
         let id = self.some_id();
-        match self.random.random_range(0..15) {
+        match self.random.random_range(0..17) {
+            15 => world.store.add_flow(self.some_flow()).await.map(drop),
+            16 => queue.remove_child_dependency(&id).await.map(drop),
             0..6 => {
                 let jobs = (0..self.random.random_range(1..4)).map(|_| self.some_job()).collect();
                 queue.add(jobs).await.map(drop)
@@ -180,7 +207,14 @@ impl Player {
             _ => self.keep_up(world).await,
         };
         match done {
-            Ok(()) | Err(QueueError::NoSuchJob(_) | QueueError::WrongState { .. }) => {}
+            Ok(())
+            | Err(
+                QueueError::NoSuchJob(_)
+                | QueueError::WrongState { .. }
+                | QueueError::NoSuchParent(_)
+                | QueueError::ParentTaken { .. }
+                | QueueError::Invalid { what: "flow", .. },
+            ) => {}
             Err(QueueError::Refused { .. }) if self.disk_is_full => self.refused += 1,
             Err(error) => panic!("{error}"),
         }

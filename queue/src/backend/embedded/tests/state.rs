@@ -23,8 +23,15 @@ fn check_queue(queue: &QueueState) {
         queue.delayed.iter().map(|((_, order), slot)| (*order, *slot)).collect(),
         queue.active.iter().map(|(order, slot)| (*order, *slot)).collect(),
         queue.prioritized.iter().map(|((_, turn, _), slot)| (*turn, *slot)).collect(),
+        queue.waiting_children.iter().map(|(order, slot)| (*order, *slot)).collect(),
     ];
-    let states = [JobState::Waiting, JobState::Delayed, JobState::Active, JobState::Prioritized];
+    let states = [
+        JobState::Waiting,
+        JobState::Delayed,
+        JobState::Active,
+        JobState::Prioritized,
+        JobState::WaitingChildren,
+    ];
     for (state, place) in states.into_iter().zip(&places) {
         for (_, slot) in place {
             let job = &queue.live[*slot];
@@ -61,6 +68,7 @@ pub(super) fn fingerprint(machine: &Machine) -> Vec<u8> {
         queue.front.encode(&mut out);
         queue.deduplications.encode(&mut out);
         queue.limiting.encode(&mut out);
+        queue.families.rows().encode(&mut out);
         queue.schedulers.values().cloned().collect::<Vec<_>>().encode(&mut out);
         let mut jobs: Vec<_> = queue.live.iter().map(|(_, job)| job.clone()).collect();
         jobs.sort_by_key(|job| job.body.serial);

@@ -166,5 +166,5 @@ end
 
 family = {
   completed = child_completed, failed = child_failed, removed = child_removed, back = child_back,
-  free = free_deduplication, requeue = requeue_deduplicated,
+  release = release_parent_if_done, free = free_deduplication, requeue = requeue_deduplicated,
 }

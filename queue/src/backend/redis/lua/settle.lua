@@ -6,7 +6,7 @@ if count > 0 then
     local id = ARGV[9 * i + 3]
     ids[i] = id
     locks[i] = base .. id .. ':lock'
-    if ARGV[9 * i + 2] == 'complete' then
+    if ARGV[9 * i + 2] == 'complete' or ARGV[9 * i + 2] == 'children' then
       keys[#keys + 1] = base .. id .. ':dependencies'
       keys[#keys + 1] = base .. id .. ':unsuccessful'
     end
@@ -99,7 +99,14 @@ if count > 0 then
       if verdict ~= 'complete' and marked and marked[i] then
         verdict, text, cancelled = 'fail', ARGV[9], 1
       end
-      if verdict == 'complete' and any_children then
+      if verdict == 'children' then
+        if any_children and redis.call('EXISTS', job .. ':unsuccessful') == 1 then
+          verdict, text = 'fail', 'Cannot complete job ' .. id
+            .. ' because it has at least one failed child. moveToWaitingChildren'
+        elseif not any_children or redis.call('EXISTS', job .. ':dependencies') == 0 then
+          verdict = 'handback'
+        end
+      elseif verdict == 'complete' and any_children then
         if redis.call('EXISTS', job .. ':unsuccessful') == 1 then
           verdict, text = 'fail', 'Cannot complete job ' .. id
             .. ' because it has at least one failed child. moveToFinished'
@@ -199,6 +206,11 @@ if count > 0 then
         end
         any_waiting = true
         version = redis.call('XADD', events, '*', 'event', 'waiting', 'jobId', id, 'prev', 'active')
+      elseif verdict == 'children' then
+        redis.call('ZADD', base .. 'waiting-children', clock, id)
+        state = 'waiting-children'
+        version = redis.call('XADD', events, '*', 'event', 'waiting-children', 'jobId', id,
+          'prev', 'active')
       else
         told_off = told_off or verdict == 'limited'
         local priority = tonumber(redis.call('HGET', job, 'priority')) or 0

@@ -5,7 +5,7 @@
 --       5 token of the new locks   6 lock duration (ms)   7 worker name ('' = none)
 --       8 most bytes of job data to claim   9 reason of a cancelled job
 --       10 number of settlements (at most 100), then for each 9 values:
---       verdict (complete | fail | retry | delay | handback | limited), id, token, attempts allowed,
+--       verdict (complete | fail | retry | delay | children | handback | limited), id, token, attempts allowed,
 --       kept count ('' = all), kept age in s ('' = for ever), result or reason, stack traces
 --       (JSON, '' = unchanged), pause in ms (retry) or due time in ms (delay); after them, if the
 --       worker has a rate limit of its own, its most starts and its window (ms)
