@@ -101,6 +101,10 @@ const commands = {
     await worker.object.waitUntilReady();
     return null;
   },
+  async tally(c) {
+    const { runs } = row(c.prefix).workers.get(c.worker);
+    return { begun: runs.length, ended: runs.filter(run => run.ended !== null).length };
+  },
   async runs(c) { return row(c.prefix).workers.get(c.worker).runs; },
   async release(c) { row(c.prefix).workers.get(c.worker).release(); return null; },
   async close(c) { await row(c.prefix).workers.get(c.worker).object.close(c.force ?? false); return null; },

@@ -12,7 +12,7 @@ mod retention;
 mod retry;
 mod stalled;
 
-/// Returns all scenarios that can be played.
+/// Returns the scenarios that mostly wait.
 pub(crate) fn all() -> Vec<Scenario> {
     [
         add::all(),
@@ -23,9 +23,13 @@ pub(crate) fn all() -> Vec<Scenario> {
         pause::all(),
         stalled::all(),
         flows::all(),
-        large::all(),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// Returns those that need the machine for themselves.
+pub(crate) fn heavy() -> Vec<Scenario> {
+    large::all()
 }

@@ -214,21 +214,21 @@ impl Work {
 
     /// Waits until so many runs have ended, and returns them all.
     pub(crate) async fn ended(&self, count: usize) -> Vec<Value> {
-        until(&format!("{count} runs have ended"), async || {
-            let runs = self.runs().await;
-            let ended = runs.iter().filter(|run| !run["ended"].is_null()).count();
-            if ended >= count { Ok(runs) } else { Err(json!(runs)) }
-        })
-        .await
+        self.tally_until("ended", count).await
     }
 
     /// Waits until so many runs have begun, and returns them all.
     pub(crate) async fn begun(&self, count: usize) -> Vec<Value> {
-        until(&format!("{count} runs have begun"), async || {
-            let runs = self.runs().await;
-            if runs.len() >= count { Ok(runs) } else { Err(json!(runs)) }
+        self.tally_until("begun", count).await
+    }
+
+    async fn tally_until(&self, what: &str, count: usize) -> Vec<Value> {
+        until(&format!("{count} runs have {what}"), async || {
+            let tally = self.tell("tally", json!({})).await;
+            if tally[what].as_u64() >= Some(count as u64) { Ok(()) } else { Err(tally) }
         })
-        .await
+        .await;
+        self.runs().await
     }
 
     /// Lets the runs go on that a `hold` stopped, and all later ones.
@@ -262,6 +262,12 @@ impl Events {
     pub(crate) fn count(&self, name: &str) -> usize {
         self.named(name).len()
     }
+}
+
+/// Returns how long a job waited for its run, in milliseconds; two processes read two clocks.
+pub(crate) fn waited(job: &Value) -> u64 {
+    let time = |member: &str| job[member].as_u64().unwrap();
+    time("processedOn").saturating_sub(time("timestamp"))
 }
 
 /// Asks until the answer is the wanted one; fails with the last answer after [`DEADLINE`].

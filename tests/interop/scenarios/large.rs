@@ -26,7 +26,8 @@ async fn add_all(side: &Side) {
 }
 
 async fn s_024_ten_thousand_jobs_run_once_each_on_workers_of_both_sides(row: Row) {
-    let options = json!({ "concurrency": 20 });
+    // A machine under load must not lose a lock here.
+    let options = json!({ "concurrency": 20, "lockDuration": 30_000 });
     let mut workers = Vec::new();
     for side in [row.ours(), row.node()] {
         for _ in 0..3 {
