@@ -45,6 +45,9 @@ impl Keyspace {
     pub(crate) async fn read(prefix: &str, redis: &mut MultiplexedConnection) -> Self {
         let names: Vec<String> =
             redis::cmd("KEYS").arg(format!("{prefix}:*")).query_async(redis).await.unwrap();
+        if names.is_empty() {
+            return Self { keys: BTreeMap::new(), labels: Vec::new() };
+        }
         let mut pipe = redis::pipe();
         for name in &names {
             pipe.cmd("TYPE").arg(name);
