@@ -9,6 +9,7 @@ mod pause;
 mod progress;
 mod retention;
 mod retry;
+mod schedulers;
 mod stalled;
 
 /// Returns all scenarios that can be played.
@@ -22,6 +23,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         pause::all(),
         stalled::all(),
         flows::all(),
+        schedulers::all(),
     ]
     .into_iter()
     .flatten()

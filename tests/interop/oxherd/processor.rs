@@ -65,6 +65,13 @@ impl Script {
                     return Err(JobError::DelayUntil { until_ms: now_ms() + ms, failure });
                 }
                 "fail" | "fail_named" | "delay_once" => {}
+                "children_values" => {
+                    let children = context.children().await.map_err(told)?;
+                    let values = children.processed.iter().map(|(key, value)| {
+                        (key.to_string(), value.decode().unwrap_or(Value::Null))
+                    });
+                    return Ok(Value::Object(values.collect()));
+                }
                 "return" => return Ok(value.clone()),
                 "echo" => {
                     return job.job.data.decode().map_err(|e| failure("DATA", &e.to_string()));

@@ -37,7 +37,7 @@ pub(super) async fn queue(
             let removed = queue.remove(&JobId::from_store(of(&args[0]))).await;
             removed.map(|removed| i32::from(removed).into()).map_err(text)
         }
-        other => Err(format!("Oxherd has no {other} of a queue here")),
+        other => super::families::queue(queue, other, args).await,
     }
 }
 
@@ -62,6 +62,7 @@ pub(super) async fn job(
         "updateData" => queue.change_data(&id, encoded(&args[0])?).await,
         "updateProgress" => queue.progress(&id, encoded(&args[0])?).await.map(drop),
         "log" => queue.log(&id, of(&args[0]), None).await,
+        "removeChildDependency" => queue.remove_child_dependency(&id).await.map(drop),
         "cancel" => queue.cancel(&id).await.map(drop),
         other => return Err(format!("Oxherd has no {other} of a job here")),
     };
