@@ -16,6 +16,9 @@ use tower::ServiceExt as _;
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most connections at once; more wait in the kernel's backlog.
 const CONNECTIONS_MAX: usize = 10_000;
+/// What is read ahead of a connection, and so the longest request head. A thousand uploads at once
+/// each hold a few pieces of this size.
+const READ_AHEAD: usize = 16 * 1024;
 /// How long requests may go on once the drain has begun.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -67,7 +70,11 @@ async fn converse(stream: TcpStream, router: Router, drain: Drain) {
         router.map_request(|request: axum::http::Request<_>| request.map(axum::body::Body::new)),
     );
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_TIMEOUT)
+        .max_buf_size(READ_AHEAD);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(30));
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);

@@ -1,31 +1,27 @@
 //! From a file to an accepted material: the three-step upload, and the one-step form.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+mod form;
+mod transfer;
 
 use axum::body::Body;
-use axum::extract::multipart::{Field, Multipart};
-use axum::extract::{FromRequest as _, Path, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use bytes::Bytes;
-use futures::StreamExt as _;
-use futures::stream::BoxStream;
 use oxherd_study::accept::{Accepted, AcceptedWhat, Action, NewUpload};
 use oxherd_study::error::ErrorClass;
 use oxherd_study::material::{SIZE_MAX, TITLE_MAX};
-use oxherd_study::upload::{self, StoredFile, Upload, declared_kind};
-use oxherd_study::{StudyError, UploadId, UserId};
+use oxherd_study::upload::{Upload, declared_kind};
+use oxherd_study::{UploadId, UserId};
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
 use crate::error::{ApiError, ApiResult};
-use crate::extract::{Carried, JsonBody, QueryPairs, hex};
+use crate::extract::{Carried, JsonBody, QueryPairs};
 use crate::fields::Fields;
 use crate::identity::{Caller, Visitor};
 use crate::reply;
 use crate::settings::Api;
 use crate::signing::{BadToken, Grant, Scope};
+
+pub(super) use transfer::receive;
 
 /// Announces a file: `{filename, mimeType, sizeBytes, sha256?}`.
 #[utoipa::path(post, path = "/api/materials/init-upload", tag = "Materials",
@@ -198,7 +194,7 @@ pub(super) async fn create_from_form(
     carried: &Carried,
     request: Request,
 ) -> ApiResult<Accepted> {
-    let form = read_form(api, user, carried, request).await?;
+    let form = form::read(api, user, carried, request).await?;
     let key = Upload::object_key(&form.upload.id);
     let action = Action::CreateMaterial { upload: form.upload, file: form.file, title: form.title };
     let intent = carried.intent(api, user, &form.fingerprint, action);
@@ -213,157 +209,4 @@ pub(super) async fn create_from_form(
         let _ = api.parts.ports.objects.delete(&key).await;
     }
     Ok(accepted?)
-}
-
-/// A form that arrived whole; its file is stored.
-struct Form {
-    upload: NewUpload,
-    file: StoredFile,
-    title: Option<String>,
-    fingerprint: String,
-}
-
-async fn read_form(
-    api: &Api,
-    user: &UserId,
-    carried: &Carried,
-    request: Request,
-) -> ApiResult<Form> {
-    let declared = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
-    if !declared.is_some_and(|kind| kind.trim_start().starts_with("multipart/form-data")) {
-        let message = "send the file as multipart/form-data";
-        return Err(ApiError::new(415, "UNSUPPORTED_MEDIA_TYPE", message));
-    }
-    let broken = || ApiError::new(400, "INVALID_MULTIPART", "the multipart body cannot be read");
-    let _held = carried.hold(api, user)?;
-    let mut parts = Multipart::from_request(request, api).await.map_err(|_| broken())?;
-    let (mut stored, mut title) = (None, None);
-    while let Some(part) = parts.next_field().await.map_err(|_| broken())? {
-        match part.name() {
-            Some("file") if stored.is_none() => stored = Some(store_part(api, part).await?),
-            Some("title") => title = Some(read_title(part).await?),
-            _ => drop(part),
-        }
-    }
-    let Some((upload, file)) = stored else {
-        return Err(ApiError::field("file", "REQUIRED", "is missing"));
-    };
-    let fingerprint = form_fingerprint(&upload, &file, title.as_deref());
-    let title = title.filter(|title| !title.is_empty());
-    if title.as_ref().is_some_and(|title| title.chars().count() > TITLE_MAX) {
-        let _ = api.parts.ports.objects.delete(&Upload::object_key(&upload.id)).await;
-        return Err(ApiError::field("title", "TOO_LONG", "must have 1 to 200 characters"));
-    }
-    Ok(Form { upload, file, title, fingerprint })
-}
-
-async fn store_part(api: &Api, part: Field<'_>) -> ApiResult<(NewUpload, StoredFile)> {
-    let filename = part.file_name().unwrap_or_default().trim().to_owned();
-    let length = filename.chars().count();
-    if !(1..=255).contains(&length) {
-        return Err(ApiError::field("file", "REQUIRED", "must have a file name"));
-    }
-    let kind = declared_kind(&filename, part.content_type())?;
-    let id = UploadId::random();
-    let new = NewUpload { id, filename, kind, size_bytes: 0, sha256: None };
-    let (bytes, ended) = piped(part);
-    let received = receive(api, &new, bytes);
-    let (file, pumped) = tokio::join!(received, ended);
-    pumped?;
-    let file = file?;
-    Ok((NewUpload { size_bytes: file.size_bytes, ..new }, file))
-}
-
-/// Lends a part's bytes to a stream that lives on its own; one piece in flight.
-fn piped(
-    mut part: Field<'_>,
-) -> (BoxStream<'static, Result<Bytes, axum::Error>>, impl Future<Output = ApiResult<()>>) {
-    let (sender, receiver) = tokio::sync::mpsc::channel(1);
-    let pump = async move {
-        loop {
-            match part.chunk().await {
-                Ok(Some(bytes)) => {
-                    if sender.send(Ok(bytes)).await.is_err() {
-                        return Ok(());
-                    }
-                }
-                Ok(None) => return Ok(()),
-                Err(error) => {
-                    let _ = sender.send(Err(axum::Error::new(error))).await;
-                    let message = "the multipart body broke off before its end";
-                    return Err(ApiError::new(400, "INVALID_MULTIPART", message));
-                }
-            }
-        }
-    };
-    (Box::pin(tokio_stream::wrappers::ReceiverStream::new(receiver)), pump)
-}
-
-async fn read_title(mut part: Field<'_>) -> ApiResult<String> {
-    let broken = || ApiError::new(400, "INVALID_MULTIPART", "the multipart body cannot be read");
-    let mut bytes = Vec::new();
-    while let Some(piece) = part.chunk().await.map_err(|_| broken())? {
-        bytes.extend_from_slice(&piece);
-        if bytes.len() > TITLE_MAX * 4 {
-            return Err(ApiError::field("title", "TOO_LONG", "must have 1 to 200 characters"));
-        }
-    }
-    Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
-}
-
-fn form_fingerprint(upload: &NewUpload, file: &StoredFile, title: Option<&str>) -> String {
-    let parts = json!([upload.filename, upload.kind.as_str(), file.sha256, title]);
-    hex(&Sha256::digest(parts.to_string()))
-}
-
-/// The least an upload must move in [`WINDOW`]: 4 KiB/s.
-const WINDOW_BYTES: usize = 40 * 1024;
-/// The time over which the speed of an upload is averaged.
-const WINDOW: Duration = Duration::from_secs(10);
-
-/// Stores bytes as they come, with a least speed.
-pub(super) async fn receive(
-    api: &Api,
-    new: &NewUpload,
-    bytes: BoxStream<'static, Result<Bytes, axum::Error>>,
-) -> ApiResult<StoredFile> {
-    let slow = Arc::new(AtomicBool::new(false));
-    let stream = paced(bytes, Arc::clone(&slow));
-    let objects = api.parts.ports.objects.as_ref();
-    match upload::receive(objects, new, stream).await {
-        Ok(file) => Ok(file),
-        Err(_) if slow.load(Ordering::Relaxed) => {
-            let message = "the upload was slower than 4 KiB/s for 10 s";
-            Err(ApiError::new(408, "REQUEST_TIMEOUT", message))
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn paced(
-    bytes: BoxStream<'static, Result<Bytes, axum::Error>>,
-    slow: Arc<AtomicBool>,
-) -> oxherd_study::ports::ByteStream {
-    let window = (tokio::time::Instant::now(), 0_usize);
-    let state = (bytes, window, slow);
-    Box::pin(futures::stream::unfold(state, async |(mut bytes, mut window, slow)| {
-        let (since, moved) = window;
-        let piece = tokio::time::timeout_at(since + WINDOW, bytes.next()).await;
-        let item = match piece {
-            Ok(None) => return None,
-            Ok(Some(Ok(piece))) => {
-                window = (since, moved + piece.len());
-                if window.1 >= WINDOW_BYTES {
-                    window = (tokio::time::Instant::now(), 0);
-                }
-                Ok(piece)
-            }
-            Ok(Some(Err(_))) => Err(StudyError::storage("the transfer broke off before its end")),
-            Err(_) => {
-                slow.store(true, Ordering::Relaxed);
-                Err(StudyError::storage("the transfer was too slow"))
-            }
-        };
-        Some((item, (bytes, window, slow)))
-    }))
 }

@@ -58,6 +58,8 @@ impl Sample {
     fn take(&mut self, piece: &[u8]) {
         self.size_bytes += piece.len() as u64;
         let missing = HEAD_MAX.saturating_sub(self.head.len()).min(piece.len());
+        // Exactly: a thousand uploads at once each keep this until their end.
+        self.head.reserve_exact(missing);
         self.head.extend_from_slice(&piece[..missing]);
         self.hash.update(piece);
     }
