@@ -3,8 +3,12 @@
 use crate::scenario::Scenario;
 
 mod add;
+mod clear;
+mod deduplication;
 mod flows;
 mod life;
+mod limits;
+mod order;
 mod pause;
 mod progress;
 mod retention;
@@ -15,13 +19,17 @@ mod stalled;
 pub(crate) fn all() -> Vec<Scenario> {
     [
         add::all(),
+        clear::all(),
+        deduplication::all(),
+        flows::all(),
         life::all(),
-        retry::all(),
+        limits::all(),
+        order::all(),
+        pause::all(),
         progress::all(),
         retention::all(),
-        pause::all(),
+        retry::all(),
         stalled::all(),
-        flows::all(),
     ]
     .into_iter()
     .flatten()

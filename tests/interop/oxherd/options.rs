@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use oxherd_queue::worker::WorkerOptions;
-use oxherd_queue::{JobId, JobOptions, NewJob, Payload};
+use oxherd_queue::{JobId, JobOptions, NewJob, Payload, RateLimit};
 use serde_json::{Map, Value};
 
 /// The options that are stored under other names than a producer writes them.
@@ -54,6 +54,10 @@ pub(super) fn worker(options: &Value) -> WorkerOptions {
         stalled_max: count("maxStalledCount").unwrap_or(1),
         remove_on_complete: keep("removeOnComplete"),
         remove_on_fail: keep("removeOnFail"),
+        rate: options["limiter"]["max"].as_u64().map(|max| {
+            let window = options["limiter"]["duration"].as_u64().unwrap_or(1000);
+            RateLimit::new(max, Duration::from_millis(window))
+        }),
         name: options["name"].as_str().map(str::to_owned),
         grace: Duration::from_secs(10),
         ..WorkerOptions::default()

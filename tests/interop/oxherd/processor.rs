@@ -64,7 +64,11 @@ impl Script {
                     let failure = Failure::new("NOT_READY", "once more");
                     return Err(JobError::DelayUntil { until_ms: now_ms() + ms, failure });
                 }
-                "fail" | "fail_named" | "delay_once" => {}
+                "limit_once" if job.job.attempts_started == 1 => {
+                    context.rate_limit(Duration::from_millis(ms)).await.map_err(told)?;
+                    return Err(JobError::RateLimited);
+                }
+                "fail" | "fail_named" | "delay_once" | "limit_once" => {}
                 "return" => return Ok(value.clone()),
                 "echo" => {
                     return job.job.data.decode().map_err(|e| failure("DATA", &e.to_string()));

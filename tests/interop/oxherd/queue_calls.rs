@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use oxherd_queue::{Backend, JobId, NewJob, Payload, QueueError};
+use oxherd_queue::{Backend, JobId, NewJob, Payload, QueueError, RateLimit};
 use serde_json::{Value, json};
 
 use super::options;
@@ -37,6 +37,45 @@ pub(super) async fn queue(
             let removed = queue.remove(&JobId::from_store(of(&args[0]))).await;
             removed.map(|removed| i32::from(removed).into()).map_err(text)
         }
+        "getCountsPerPriority" => {
+            let priorities: Vec<u32> = serde_json::from_value(args[0].clone()).unwrap();
+            let counts = queue.counts_by_priority(&priorities).await.map_err(text)?;
+            let named = priorities.iter().map(u32::to_string).zip(counts);
+            Ok(json!(named.collect::<std::collections::BTreeMap<_, _>>()))
+        }
+        "removeDeduplicationKey" => {
+            let freed = queue.free_deduplication(of(&args[0]), None).await;
+            freed.map(Value::from).map_err(text)
+        }
+        "setGlobalRateLimit" => {
+            let window = Duration::from_millis(args[1].as_u64().unwrap());
+            let rate = RateLimit::new(args[0].as_u64().unwrap(), window);
+            queue.set_rate(Some(rate)).await.map(done).map_err(text)
+        }
+        "setGlobalConcurrency" => {
+            queue.set_concurrency(args[0].as_u64()).await.map(done).map_err(text)
+        }
+        _ => many(queue, method, args).await,
+    }
+}
+
+/// Calls a method that is about many jobs.
+async fn many(queue: &dyn Backend, method: &str, args: &Value) -> Result<Value, String> {
+    let done = |()| Value::Null;
+    match method {
+        "clean" => {
+            let grace = Duration::from_millis(args[0].as_u64().unwrap());
+            let state = of(&args[2]).parse().map_err(text)?;
+            let ids = queue.clean(state, grace, args[1].as_u64().unwrap()).await;
+            ids.map(|ids| json!(ids)).map_err(text)
+        }
+        "drain" => queue.drain(args[0] == true).await.map(Value::from).map_err(text),
+        "obliterate" => queue.obliterate(args[0]["force"] == true).await.map(done).map_err(text),
+        "retryJobs" => {
+            let state = of(&args[0]["state"]).parse().map_err(text)?;
+            queue.retry_all(state, None).await.map(Value::from).map_err(text)
+        }
+        "promoteJobs" => queue.promote_all().await.map(Value::from).map_err(text),
         other => Err(format!("Oxherd has no {other} of a queue here")),
     }
 }

@@ -21,6 +21,8 @@ if most > 0 then
   end
   local parallel = tonumber(meta[2])
   if parallel then room = math.min(room, parallel - redis.call('LLEN', active)) end
+  -- Nobody tells when others end their jobs or the limit is raised: look again as BullMQ does.
+  if room <= 0 and limited == 0 then limited = 5000 end
   held_back = meta[1] or limited > 0 or room <= 0
 
   local taken, counted, bytes, budget = {}, 0, 0, tonumber(ARGV[8])
