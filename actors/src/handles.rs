@@ -114,8 +114,14 @@ pub trait Health: Send + Sync + 'static {
     /// Tells whether the process has started fully once.
     fn is_started(&self) -> bool;
 
-    /// Returns the queues with their counts.
-    async fn queues(&self) -> Vec<QueueOverview>;
+    /// Returns the names of the queues.
+    fn queue_names(&self) -> Vec<String>;
+
+    /// Returns the queues with their counts, within 2.5 s.
+    ///
+    /// # Errors
+    /// When their store does not answer.
+    async fn queues(&self) -> Result<Vec<QueueOverview>, QueueError>;
 }
 
 /// Shows the health of the tree.

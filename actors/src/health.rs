@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use oxherd_queue::QueueError;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::handles::{Check, Drain, Health, QueueOverview};
 use crate::intake::SILENT_MAX;
@@ -24,6 +24,9 @@ use crate::tree::live::Branch;
 const FETCHED_WITHIN: Duration = Duration::from_secs(10);
 /// The same for the catalog, which the relay reads every few seconds.
 const CATALOG_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long the counts of the queues may take.
+const COUNTED_WITHIN: Duration = Duration::from_millis(2500);
 
 /// What the relay writes down: it is the one that reads the catalog regularly.
 #[derive(Debug, Default)]
@@ -91,18 +94,20 @@ impl Health for HealthView {
             && self.queues.iter().all(|queue| queue.fetched_ms.load(Ordering::Relaxed) > 0)
     }
 
-    async fn queues(&self) -> Vec<QueueOverview> {
+    fn queue_names(&self) -> Vec<String> {
+        self.queues.iter().map(|queue| queue.name.clone()).collect()
+    }
+
+    async fn queues(&self) -> Result<Vec<QueueOverview>, QueueError> {
         if let Some(root) = self.root.get() {
             root.publish_gauges();
         }
-        let mut overviews = Vec::with_capacity(self.queues.len());
-        for queue in &self.queues {
-            match overview(queue).await {
-                Ok(overview) => overviews.push(overview),
-                Err(error) => tracing::warn!("queue {} cannot be counted: {error}", queue.name),
-            }
-        }
-        overviews
+        let overviews = futures::future::try_join_all(self.queues.iter().map(|q| overview(q)));
+        let silent = |_| QueueError::Unavailable {
+            operation: "count",
+            cause: format!("no answer within {COUNTED_WITHIN:?}"),
+        };
+        timeout(COUNTED_WITHIN, overviews).await.map_err(silent)?
     }
 }
 

@@ -24,9 +24,9 @@ use crate::task::OwnedTask;
 const TURNS_MAX: usize = 2;
 /// The most rounds of gathering; each takes a microsecond or so.
 const GATHER_MAX: usize = 64;
-/// The longest wait for news, after which a claim follows: longer than a store takes to say that it
-/// is there and has none.
-const WAIT_MAX: Duration = Duration::from_secs(12);
+/// The longest wait for news: an idle consumer counts as ready for 10 s. A store says within 8 s that
+/// it is there and has none; when it did not, a claim asks it.
+const WAIT_MAX: Duration = Duration::from_secs(9);
 /// The pauses between claims while the store is away.
 const AWAY_PAUSE: Duration = Duration::from_millis(100);
 const AWAY_PAUSE_MAX: Duration = Duration::from_secs(3);

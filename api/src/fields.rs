@@ -89,7 +89,10 @@ impl<'a> Fields<'a> {
             return None;
         };
         if !range.contains(&number) {
-            let message = format!("must be {} to {}", range.start(), range.end());
+            let message = match *range.end() {
+                u64::MAX => format!("must be at least {}", range.start()),
+                end => format!("must be {} to {end}", range.start()),
+            };
             self.fail(field, "OUT_OF_RANGE", message);
             return None;
         }

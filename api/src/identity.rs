@@ -55,7 +55,10 @@ fn check_place(
     let Some(host) = text(header::HOST).or_else(|| uri.authority().map(|a| a.as_str())) else {
         return refuse("the request names no host");
     };
-    if headers.get_all(header::HOST).iter().count() > 1 || !is_loopback_host(host) {
+    // A request in absolute form names its host twice; HTTP says that the address counts.
+    let is_elsewhere = uri.authority().is_some_and(|a| !is_loopback_host(a.as_str()));
+    let is_double = headers.get_all(header::HOST).iter().count() > 1;
+    if is_double || is_elsewhere || !is_loopback_host(host) {
         return refuse("without tokens only localhost, 127.0.0.1 and [::1] are served");
     }
     if method.is_safe() {

@@ -22,7 +22,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::envelope;
-use crate::error::ApiError;
 use crate::openapi;
 use crate::settings::Api;
 
@@ -81,9 +80,12 @@ pub(crate) fn admin_routes() -> OpenApiRouter<Api> {
 }
 
 fn wrap(router: Router<Api>, api: &Api) -> Router {
-    router
+    let routes = router
         .layer(middleware::from_fn(envelope::note_route))
-        .fallback(async || ApiError::not_found())
+        .fallback(pages::missing)
+        .with_state(api.clone());
+    // Around the router as a whole: only there is `Allow` known, which it adds itself.
+    Router::new()
+        .fallback_service(routes)
         .layer(middleware::from_fn_with_state(api.clone(), envelope::envelope))
-        .with_state(api.clone())
 }

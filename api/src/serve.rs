@@ -1,6 +1,7 @@
 //! The accept loop: HTTP/1 and HTTP/2 over a bound socket, with deadlines for slow clients.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -66,9 +67,14 @@ fn is_about_one_connection(error: &std::io::Error) -> bool {
 
 async fn converse(stream: TcpStream, router: Router, drain: Drain) {
     let _ = stream.set_nodelay(true);
-    let service = hyper_util::service::TowerToHyperService::new(
-        router.map_request(|request: axum::http::Request<_>| request.map(axum::body::Body::new)),
-    );
+    let spoken = Arc::new(AtomicBool::new(false));
+    let speaks = Arc::clone(&spoken);
+    let service = hyper_util::service::TowerToHyperService::new(router.map_request(
+        move |request: axum::http::Request<_>| {
+            speaks.store(true, Ordering::Relaxed);
+            request.map(axum::body::Body::new)
+        },
+    ));
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -78,8 +84,16 @@ async fn converse(stream: TcpStream, router: Router, drain: Drain) {
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(30));
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
+    // The timer of the headers runs once the protocol is known, so that silence needs its own.
+    let silence = async {
+        tokio::time::sleep(HEADERS_TIMEOUT).await;
+        if spoken.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    };
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = silence => return,
         () = drain.begun() => {
             connection.as_mut().graceful_shutdown();
             connection.await

@@ -1,16 +1,17 @@
 //! What a producer may ask for a job, with BullMQ's meaning and spelling on the wire.
 
+mod backoff;
 mod deduplication;
 mod rate_limit;
 
 use std::time::Duration;
 
-use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::QueueError;
 
+pub use self::backoff::{BACKOFF_MAX, Backoff, BackoffKind};
 pub use self::deduplication::Deduplication;
 pub use self::rate_limit::RateLimit;
 pub(crate) use self::rate_limit::check_window;
@@ -29,73 +30,6 @@ impl Retention {
     pub const ALL: Self = Self { count: None, age_seconds: None };
     /// Removes the job when it finishes.
     pub const NONE: Self = Self { count: Some(0), age_seconds: None };
-}
-
-/// The pause before the next attempt of a failed job.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Backoff {
-    /// How the pause grows.
-    pub kind: BackoffKind,
-    /// The base pause in milliseconds.
-    pub delay_ms: u64,
-    /// The random share of the pause, 0 (none) to 1 (all of it).
-    pub jitter: f64,
-}
-
-/// How the pause grows with the attempts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BackoffKind {
-    /// Always the base.
-    Fixed,
-    /// The base, doubled with every attempt after the first.
-    Exponential,
-}
-
-/// The longest pause between two attempts: a day.
-pub const BACKOFF_MAX: Duration = Duration::from_secs(24 * 60 * 60);
-
-impl Backoff {
-    /// A constant pause.
-    #[must_use]
-    pub fn fixed(delay: Duration) -> Self {
-        Self { kind: BackoffKind::Fixed, delay_ms: millis(delay), jitter: 0.0 }
-    }
-
-    /// A pause that doubles with each attempt.
-    #[must_use]
-    pub fn exponential(delay: Duration) -> Self {
-        Self { kind: BackoffKind::Exponential, delay_ms: millis(delay), jitter: 0.0 }
-    }
-
-    /// Makes the given share of each pause random.
-    #[must_use]
-    pub fn with_jitter(self, jitter: f64) -> Self {
-        Self { jitter: jitter.clamp(0.0, 1.0), ..self }
-    }
-
-    /// Returns the pause after the `attempts_made`-th attempt failed (1 for the first), as BullMQ
-    /// computes it, but never above [`BACKOFF_MAX`].
-    #[must_use]
-    pub fn pause(&self, attempts_made: u32) -> Duration {
-        self.pause_with(attempts_made, rand::rng().random::<f64>())
-    }
-
-    fn pause_with(&self, attempts_made: u32, uniform: f64) -> Duration {
-        let doublings = match self.kind {
-            BackoffKind::Fixed => 0,
-            BackoffKind::Exponential => attempts_made.saturating_sub(1).min(62),
-        };
-        let cap = millis(BACKOFF_MAX);
-        let full = self.delay_ms.saturating_mul(1 << doublings).min(cap);
-        if self.jitter <= 0.0 {
-            return Duration::from_millis(full);
-        }
-        #[expect(clippy::cast_precision_loss, reason = "at most a day in milliseconds")]
-        let full = full as f64;
-        let pause = (uniform * full * self.jitter + full * (1.0 - self.jitter)).floor();
-        Duration::from_secs_f64(pause / 1000.0)
-    }
 }
 
 /// The options of one job.
@@ -211,7 +145,7 @@ impl JobOptions {
         };
         put("attempts", self.attempts.into());
         if let Some(backoff) = self.backoff {
-            put("backoff", backoff_to_wire(backoff));
+            put("backoff", backoff.to_wire());
         }
         if self.delay_ms > 0 {
             put("delay", self.delay_ms.into());
@@ -282,7 +216,7 @@ impl JobOptions {
             members.remove("de");
         }
         if let Some(backoff) = members.remove("backoff") {
-            options.backoff = backoff_from_wire(&backoff)?;
+            options.backoff = Backoff::from_wire(&backoff)?;
         }
         if let Some(keep) = members.remove("removeOnComplete") {
             options.remove_on_complete = retention_from_wire(&keep);
@@ -323,36 +257,6 @@ pub(crate) fn check_concurrency(concurrency: Option<u64>) -> Result<(), QueueErr
 fn as_priority(value: &Value) -> Option<u32> {
     let priority = u32::try_from(value.as_u64()?).ok()?;
     check_priority(priority).is_ok().then_some(priority)
-}
-
-fn backoff_to_wire(backoff: Backoff) -> Value {
-    let kind = match backoff.kind {
-        BackoffKind::Fixed => "fixed",
-        BackoffKind::Exponential => "exponential",
-    };
-    let mut wire = serde_json::json!({ "type": kind, "delay": backoff.delay_ms });
-    if backoff.jitter > 0.0 {
-        wire["jitter"] = backoff.jitter.into();
-    }
-    wire
-}
-
-fn backoff_from_wire(wire: &Value) -> Result<Option<Backoff>, String> {
-    if wire.is_null() {
-        return Ok(None);
-    }
-    if let Some(delay_ms) = as_number(wire) {
-        return Ok((delay_ms > 0).then(|| Backoff::fixed(Duration::from_millis(delay_ms))));
-    }
-    let kind = match wire.get("type").and_then(Value::as_str) {
-        Some("fixed") => BackoffKind::Fixed,
-        Some("exponential") => BackoffKind::Exponential,
-        Some(other) => return Err(format!("backoff type {other:?} is not known here")),
-        None => return Ok(None),
-    };
-    let delay_ms = wire.get("delay").and_then(as_number).unwrap_or(0);
-    let jitter = wire.get("jitter").and_then(Value::as_f64).unwrap_or(0.0).clamp(0.0, 1.0);
-    Ok(Some(Backoff { kind, delay_ms, jitter }))
 }
 
 fn retention_to_wire(keep: Retention) -> Value {
@@ -402,26 +306,6 @@ fn millis(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn exponential_backoff_doubles_from_the_base() {
-        let backoff = Backoff::exponential(Duration::from_secs(1));
-        let pauses: Vec<_> = (1..=4).map(|made| backoff.pause(made).as_secs()).collect();
-        assert_eq!(pauses, [1, 2, 4, 8]);
-    }
-
-    #[test]
-    fn jitter_takes_only_its_share_of_the_pause() {
-        let backoff = Backoff::fixed(Duration::from_secs(10)).with_jitter(0.5);
-        assert_eq!(backoff.pause_with(1, 0.0), Duration::from_secs(5));
-        assert_eq!(backoff.pause_with(1, 0.5), Duration::from_millis(7500));
-    }
-
-    #[test]
-    fn backoff_never_passes_its_cap() {
-        let backoff = Backoff::exponential(Duration::from_secs(3600));
-        assert_eq!(backoff.pause(200), BACKOFF_MAX);
-    }
 
     #[test]
     fn options_survive_the_wire() {

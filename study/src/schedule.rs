@@ -40,23 +40,33 @@ pub struct Schedule {
 
 /// Gives `count` sessions their days.
 ///
-/// With a target date they are spread evenly up to it; when they do not fit, they end on the
-/// nearest day that can be. Without one they follow each other at the weekly pace, from the first
-/// wanted day on.
+/// With a target date they are spread evenly up to it, though never rarer than one in seven days;
+/// when they do not fit, they end on the nearest day that can be. Without one they follow each
+/// other at the weekly pace, from the first wanted day on.
 #[must_use]
 pub fn schedule(count: usize, rules: &Rules) -> Schedule {
     let Some(target) = rules.target else {
         return Schedule { dates: at_weekly_pace(count, rules), feasible_date: None };
     };
-    let count_u64 = count as u64;
-    let weeks: Vec<Week> = Weeks::from(rules.today, rules.days).up_to(target).collect();
+    // Who pauses for weeks between two sessions forgets the first: with a target far off the plan
+    // ends early instead of thinning out.
+    let end = weekly_end(count, rules).min(target);
+    let weeks: Vec<Week> = Weeks::from(rules.today, rules.days).up_to(end).collect();
     for day_max in 1..=DAY_MAX {
-        if slots::capacity(&weeks, day_max, rules.week_max) >= count_u64 {
+        if slots::capacity(&weeks, day_max, rules.week_max) >= count as u64 {
             let slots = slots::slots(&weeks, day_max, rules.week_max);
             return Schedule { dates: spread(count, &slots), feasible_date: None };
         }
     }
     as_soon_as_possible(count, rules)
+}
+
+/// Returns the day on which the sessions end at one in seven days; every weekday occurs so often
+/// until then that they always fit.
+fn weekly_end(count: usize, rules: &Rules) -> Date {
+    let days = i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(7).saturating_sub(1).max(0);
+    let span = jiff::Span::new().try_days(days);
+    span.and_then(|span| rules.today.checked_add(span)).unwrap_or(Date::MAX)
 }
 
 /// Takes every slot there is until all sessions have one.

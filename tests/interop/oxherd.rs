@@ -103,6 +103,7 @@ impl Peer {
             }
             "work" => space.work(queue().await?, command).await,
             "runs" => Ok(Value::Array(space.worker(text("worker")).await.script.runs())),
+            "tally" => Ok(space.worker(text("worker")).await.script.tally()),
             "release" => {
                 space.worker(text("worker")).await.script.release();
                 Ok(Value::Null)

@@ -6,6 +6,7 @@ mod add;
 mod clear;
 mod deduplication;
 mod flows;
+mod large;
 mod life;
 mod limits;
 mod order;
@@ -16,7 +17,7 @@ mod retry;
 mod schedulers;
 mod stalled;
 
-/// Returns all scenarios that can be played.
+/// Returns the scenarios that mostly wait.
 pub(crate) fn all() -> Vec<Scenario> {
     [
         add::all(),
@@ -36,4 +37,9 @@ pub(crate) fn all() -> Vec<Scenario> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// Returns those that need the machine for themselves.
+pub(crate) fn heavy() -> Vec<Scenario> {
+    large::all()
 }

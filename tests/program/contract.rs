@@ -148,7 +148,8 @@ async fn bad_input_is_refused_in_the_contracts_words() {
         assert!(body["error"]["message"].as_str().is_some_and(|text| !text.is_empty()), "{asked}");
         assert_eq!(body["error"]["requestId"], headers["x-request-id"].to_str().unwrap());
         if status == 405 {
-            assert!(headers.contains_key("allow"), "{asked}");
+            let allow = headers["allow"].to_str().unwrap();
+            assert!(allow.contains("GET") || allow.contains("POST"), "{asked}: {allow}");
         }
     }
     let (_, materials) = client.get("/api/materials").await;

@@ -34,6 +34,18 @@ async fn an_idle_process_sends_at_most_thirty_commands_a_minute() {
     assert_eq!(client.get("/readyz").await.0, 200, "and it is known to be ready");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_service_stays_ready() {
+    let service = Service::start(&Options::default()).await;
+    let operator = service.operator();
+    let until = std::time::Instant::now() + Duration::from_secs(30);
+    while std::time::Instant::now() < until {
+        let (status, body) = operator.get("/readyz").await;
+        assert_eq!(status, 200, "{body}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
 /// Counts the commands of a server, by name.
 async fn commands(redis: &RedisServer) -> BTreeMap<String, u64> {
     let client = redis::Client::open(redis.url()).unwrap();

@@ -590,7 +590,7 @@ async fn it_is_ready_when_its_consumers_fetched_and_not_when_it_drains() {
     let bed = Setup::default().start().await;
     bed.until("it started", || bed.handles.tree.is_started()).await;
     bed.until("it is ready", || bed.handles.tree.readiness().iter().all(|check| check.ok)).await;
-    let queues = bed.handles.tree.queues().await;
+    let queues = bed.handles.tree.queues().await.unwrap();
     assert_eq!((queues.len(), queues[0].workers), (2, 2));
 
     bed.handles.drain.begin();

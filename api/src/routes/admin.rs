@@ -1,6 +1,7 @@
 //! Queues and jobs as operators see and change them; on the admin listener only.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -22,6 +23,8 @@ use crate::settings::Api;
 
 /// The most jobs that one bulk action touches; the answer says how many it did.
 const BULK_MAX: u64 = 1000;
+/// How far a list of jobs can be walked.
+const SKIP_MAX: u32 = 100_000;
 /// The longest delay that an operator may give: ten years.
 const DELAY_MAX_MS: u64 = 10 * 365 * 24 * 60 * 60 * 1000;
 
@@ -29,7 +32,7 @@ const DELAY_MAX_MS: u64 = 10 * 365 * 24 * 60 * 60 * 1000;
 #[utoipa::path(get, path = "/api/queues", tag = "Operators",
     responses((status = 200, description = "`{data: [{name, paused, counts, workers, oldestWaitingMs}]}`")))]
 pub(crate) async fn list_queues(State(api): State<Api>, _: Visitor) -> ApiResult {
-    Ok(reply::data(&api.parts.tree.queues().await))
+    Ok(reply::data(&api.parts.tree.queues().await?))
 }
 
 /// Shows one queue.
@@ -42,7 +45,7 @@ pub(crate) async fn get_queue(
     _: Visitor,
     Path(name): Path<String>,
 ) -> ApiResult {
-    let queues = api.parts.tree.queues().await;
+    let queues = api.parts.tree.queues().await?;
     let queue = queues.into_iter().find(|queue| queue.name == name);
     Ok(reply::data(&queue.ok_or_else(no_queue)?))
 }
@@ -67,18 +70,7 @@ pub(crate) async fn act_on_queue(
             cancel_all(&api, &queue, JobState::Waiting).await?
                 + cancel_all(&api, &queue, JobState::Prioritized).await?
         }
-        "clean" => {
-            let state = body.value.get("state").and_then(Value::as_str).unwrap_or("completed");
-            let state: JobState = state.parse()?;
-            if !state.is_final() {
-                return Err(ApiError::field(
-                    "state",
-                    "INVALID_VALUE",
-                    "must be completed or failed",
-                ));
-            }
-            remove_all(&queue, state).await?
-        }
+        "clean" => clean(&queue, &body.value).await?,
         "retry-all" => retry_all(&api, &carried, &name, &queue).await?,
         _ => return Err(ApiError::not_found()),
     };
@@ -111,12 +103,20 @@ fn owner(job: &JobSnapshot) -> Option<UserId> {
     data.get("userId").and_then(Value::as_str).map(UserId::new)
 }
 
-async fn remove_all(queue: &Arc<dyn Backend>, state: JobState) -> ApiResult<u64> {
-    let mut affected = 0;
-    for job in page(queue, state, 0, BULK_MAX).await? {
-        affected += u64::from(queue.remove(&job.job.id).await?);
+/// Removes ended jobs: `{state, graceMs?, limit?}`.
+async fn clean(queue: &Arc<dyn Backend>, body: &Value) -> ApiResult<u64> {
+    let mut fields = Fields::of(body);
+    let ended = |word: &str| word.parse::<JobState>().ok().filter(|state| state.is_final());
+    let state = fields.word("state", ended, "completed, failed");
+    if state.is_none() && body.get("state").is_none() {
+        fields.fail("state", "REQUIRED", "says which jobs: completed or failed".to_owned());
     }
-    Ok(affected)
+    let grace_ms = fields.number("graceMs", 0..=DELAY_MAX_MS).unwrap_or(0);
+    let limit = fields.number("limit", 1..=BULK_MAX).unwrap_or(BULK_MAX);
+    fields.finish()?;
+    let state = state.ok_or_else(ApiError::internal)?;
+    let cleaned = queue.clean(state, Duration::from_millis(grace_ms), limit).await?;
+    Ok(cleaned.len() as u64)
 }
 
 async fn retry_all(
@@ -169,7 +169,17 @@ async fn page(
     Ok(queue.list(ListQuery { state, skip, limit, newest_first: true }).await?)
 }
 
-/// Lists the jobs of a state, newest first.
+/// Returns the jobs of all states, newest first.
+async fn newest(queue: &Arc<dyn Backend>, skip: u32, limit: u32) -> ApiResult<Vec<JobSnapshot>> {
+    let mut jobs = Vec::new();
+    for state in JobState::ALL {
+        jobs.extend(page(queue, state, 0, u64::from(skip) + u64::from(limit)).await?);
+    }
+    jobs.sort_by_key(|job| std::cmp::Reverse(job.job.timestamp_ms));
+    Ok(jobs.into_iter().skip(skip as usize).take(limit as usize).collect())
+}
+
+/// Lists the jobs of a state, or of all, newest first.
 #[utoipa::path(get, path = "/api/queues/{queue}/jobs", tag = "Operators",
     params(("queue" = String, Path), ("state" = Option<String>, Query),
         ("limit" = Option<u32>, Query), ("skip" = Option<u32>, Query)),
@@ -184,10 +194,12 @@ pub(crate) async fn list_jobs(
     let words = "waiting, prioritized, delayed, active, waiting-children, completed, failed";
     let state = query.word("state", |word| word.parse::<JobState>().ok(), words)?;
     let limit = query.number("limit", 1..=100, 20)?;
-    let skip = query.number("skip", 0..=u32::MAX, 0)?;
+    let skip = query.number("skip", 0..=SKIP_MAX, 0)?;
     let queue = open(&api, &name).await?;
-    let state = state.unwrap_or(JobState::Waiting);
-    let jobs = page(&queue, state, skip.into(), limit.into()).await?;
+    let jobs = match state {
+        Some(state) => page(&queue, state, skip.into(), limit.into()).await?,
+        None => newest(&queue, skip, limit).await?,
+    };
     let rows: Vec<_> = jobs.iter().map(|job| body(&name, job)).collect();
     Ok(reply::list(&rows, &json!({ "limit": limit, "skip": skip })))
 }
@@ -292,8 +304,7 @@ pub(crate) async fn remove_job(
 }
 
 async fn open(api: &Api, name: &str) -> ApiResult<Arc<dyn Backend>> {
-    let known = api.parts.tree.queues().await;
-    if !known.iter().any(|queue| queue.name == name) {
+    if !api.parts.tree.queue_names().iter().any(|known| known == name) {
         return Err(no_queue());
     }
     Ok(api.parts.store.queue(name).await?)

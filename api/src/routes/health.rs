@@ -126,7 +126,8 @@ async fn supervisor(State(api): State<Api>, _: Visitor) -> Response {
 }
 
 async fn metrics(State(api): State<Api>, _: Visitor) -> ApiResult {
-    for queue in api.parts.tree.queues().await {
+    // The other figures are told also while the queues' store is away.
+    for queue in api.parts.tree.queues().await.unwrap_or_default() {
         for (state, count) in &queue.counts {
             #[expect(clippy::cast_precision_loss, reason = "a gauge")]
             metrics::gauge!("bullmq_job_count", "queue" => queue.name.clone(), "state" => *state)

@@ -21,7 +21,8 @@ use crate::reply;
 use crate::settings::Api;
 use crate::signing::{BadToken, Grant, Scope};
 
-pub(super) use transfer::receive;
+use self::transfer::Pace;
+pub(super) use self::transfer::receive;
 
 /// Announces a file: `{filename, mimeType, sizeBytes, sha256?}`.
 #[utoipa::path(post, path = "/api/materials/init-upload", tag = "Materials",
@@ -118,7 +119,9 @@ pub(crate) async fn put_upload(
         return Err(ApiError::new(409, "UPLOAD_ALREADY_STORED", message));
     }
     let new = announced(&known);
-    let file = receive(&api, &new, Box::pin(body.into_data_stream())).await?;
+    let pace = Pace::default();
+    let bytes = pace.hold(Box::pin(body.into_data_stream()));
+    let file = pace.blame(receive(&api, &new, bytes).await)?;
     let action = Action::StoreUpload { upload: id.clone(), file: file.clone() };
     api.parts.intake.accept(carried.intent(&api, &grant.user, "", action)).await?;
     Ok(reply::data(&json!({

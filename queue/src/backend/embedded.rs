@@ -33,6 +33,7 @@ mod log_rows;
 mod machine;
 mod opening;
 mod operation;
+mod packed_options;
 mod preparing;
 mod producing;
 mod queue_handle;

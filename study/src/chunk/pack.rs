@@ -47,12 +47,12 @@ fn joins(chunk: &Piece, piece: &Piece, aim: usize) -> bool {
 
 fn join_crumb(packed: &mut Vec<Piece>) {
     let [.., before, last] = packed.as_mut_slice() else { return };
-    if last.length < LENGTH_MIN && before.length + last.length <= LENGTH_MAX {
-        if let Some(crumb) = packed.pop()
-            && let Some(before) = packed.last_mut()
-        {
-            before.append(crumb);
-        }
+    if last.length < LENGTH_MIN
+        && before.length + last.length <= LENGTH_MAX
+        && let Some(crumb) = packed.pop()
+        && let Some(before) = packed.last_mut()
+    {
+        before.append(crumb);
     }
 }
 

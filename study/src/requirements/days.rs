@@ -130,8 +130,9 @@ fn verdict(group: &Group, before: &[&str], after: &[&str]) -> Option<Verdict> {
     }
     let near_before = before.rsplit(|word| *word == ",").next().unwrap_or_default();
     let near_after = after.split(|word| *word == ",").next().unwrap_or_default();
+    let rest = &after[near_after.len()..];
     let near_after = &near_after[..near_after.len().min(5)];
-    if let Some(verdict) = english::verdict(near_before, near_after) {
+    if let Some(verdict) = english::verdict(near_before, near_after, rest) {
         return Some(verdict);
     }
     let bare = before.iter().chain(after).all(|word| is_joint(word));

@@ -37,6 +37,8 @@ fn days_off_are_read_in_english() {
     check_days("skip Mon, Wed and Fri", "THSU");
     check_days("please keep Sundays free", "MTWHFS");
     check_days("every day but Sundays", "MTWHFS");
+    check_days("nothing on weekends", "MTWHF");
+    check_days("Mondays are bad for me", "TWHFSU");
 }
 
 #[test]
@@ -50,6 +52,34 @@ fn days_wanted_are_read_in_english() {
 }
 
 #[test]
+fn days_spoken_of_again_after_a_comma_are_off() {
+    check_days("I work on Mondays and Tuesdays, so no sessions then", "WHFSU");
+    check_days("I have classes on Mondays, so nothing on those days please", "TWHFSU");
+    check_days("I study French on Mondays, so not then", "TWHFSU");
+}
+
+#[test]
+fn days_that_may_mean_either_are_named_and_not_followed() {
+    for text in [
+        "I work on Mondays and Tuesdays",
+        "I only work on Mondays",
+        "I study French on Mondays, so I have no energy left",
+        "I can't study except on weekends",
+        "I am not busy on Mondays",
+        "Mondays are not bad",
+        "No more than two sessions on Mondays",
+        "I am busy on Monday mornings",
+        "On Mondays I can only study in the evening",
+        "No problem on Mondays",
+        "Weekends are not impossible",
+    ] {
+        let wishes = Wishes::read(text);
+        assert_eq!(wishes.days, StudyDays::ALL, "{text}");
+        assert_eq!(wishes.unread, [text], "{text}");
+    }
+}
+
+#[test]
 fn days_off_are_read_in_korean() {
     check_days("주말 제외", "MTWHF");
     check_days("주말은 쉬고 싶어요", "MTWHF");
@@ -59,6 +89,8 @@ fn days_off_are_read_in_korean() {
     check_days("화요일에는 공부를 못 해요", "MWHFSU");
     check_days("토, 일은 쉽니다", "MTWHF");
     check_days("주말만 쉬고 싶어요", "MTWHF");
+    check_days("화목 제외", "MWFSU");
+    check_days("토, 일 빼고", "MTWHF");
 }
 
 #[test]

@@ -114,6 +114,17 @@ fn sessions_are_spread_evenly_up_to_the_target() {
 }
 
 #[test]
+fn a_far_target_never_thins_the_sessions_out_below_one_a_week() {
+    let today = date(2026, 3, 2);
+    for target in [date(2027, 3, 2), Date::MAX] {
+        let schedule = schedule(8, &Rules { target: Some(target), ..rules(today) });
+        let gaps = schedule.dates.windows(2).map(|pair| pair[0].until(pair[1]).unwrap());
+        assert_eq!(gaps.map(|gap| gap.get_days()).collect::<Vec<_>>(), [7; 7], "{target}");
+        assert_eq!(schedule.feasible_date, None);
+    }
+}
+
+#[test]
 fn a_pace_wins_over_the_target_and_the_nearest_end_is_named() {
     let monday = date(2026, 3, 2);
     let target = Some(date(2026, 3, 8));

@@ -34,6 +34,12 @@ impl Script {
         self.runs.lock().unwrap().clone()
     }
 
+    pub(super) fn tally(&self) -> Value {
+        let runs = self.runs.lock().unwrap();
+        let ended = runs.iter().filter(|run| !run["ended"].is_null()).count();
+        json!({ "begun": runs.len(), "ended": ended })
+    }
+
     pub(super) fn release(&self) {
         self.released.send_replace(true);
     }

@@ -13,6 +13,7 @@ scenarios![
     s_112_each_state_is_cleaned_of_old_jobs,
     s_113_a_drain_leaves_the_armed_run_of_a_scheduler,
     s_114_a_queue_is_taken_down,
+    s_115_a_finished_job_runs_again,
     s_116_all_failed_jobs_and_all_delayed_ones_wait_again,
 ];
 
@@ -133,6 +134,40 @@ async fn s_114_a_queue_is_taken_down(row: Row) {
         left => Err(left),
     })
     .await;
+}
+
+async fn s_115_a_finished_job_runs_again(row: Row) {
+    let node = row.node();
+    // 5.x forgets the priority of a job that is retried.
+    let ranked = if row.major == 6 { json!({ "priority": 4 }) } else { json!({}) };
+    let worker = node.work("q", json!({}), json!([["unrecoverable", "no"]])).await;
+    let plain = node.add("q", "plain", json!({}), json!({})).await;
+    let other = node.add("q", "ranked", json!({}), ranked).await;
+    node.counts_until("q", json!({ "failed": 2 })).await;
+    worker.close().await;
+
+    let anew = json!(["failed", { "resetAttemptsMade": true, "resetAttemptsStarted": true }]);
+    row.first().on_job("q", &plain, "retry", json!(["failed"])).await;
+    row.first().on_job("q", &other, "retry", anew).await;
+
+    for (id, made) in [(&plain, 1), (&other, 0)] {
+        let job = node.job("q", id).await;
+        let state = if row.major == 6 && made == 0 { "prioritized" } else { "waiting" };
+        assert_eq!((&job["state"], &job["attemptsMade"]), (&json!(state), &json!(made)));
+        for member in ["failedReason", "finishedOn", "processedOn"] {
+            assert!(job[member].is_null(), "{member} of {job}");
+        }
+        let events = node.events_until("q", |e| e.of(id).len() == 6).await;
+        let moved = events.named("waiting").into_iter().rfind(|event| event["jobId"] == *id);
+        assert_eq!(moved.unwrap()["prev"], "failed");
+    }
+    let worker = row.second().work("q", json!({}), json!([["return", 1]])).await;
+    assert_eq!(node.job_in("q", &plain, "completed").await["attemptsMade"], 2);
+    assert_eq!(node.job_in("q", &other, "completed").await["attemptsMade"], 1);
+    worker.close().await;
+    row.first().on_job("q", &plain, "retry", json!(["completed"])).await;
+    let job = node.job("q", &plain).await;
+    assert_eq!((&job["state"], &job["returnvalue"]), (&json!("waiting"), &Value::Null));
 }
 
 async fn s_116_all_failed_jobs_and_all_delayed_ones_wait_again(row: Row) {

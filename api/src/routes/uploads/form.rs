@@ -6,11 +6,9 @@ use std::task::Poll;
 
 use axum::body::Body;
 use axum::extract::multipart::{Field, Multipart};
-use axum::extract::{FromRequest as _, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Request};
 use axum::http::header;
-use bytes::Bytes;
 use futures::StreamExt as _;
-use futures::stream::BoxStream;
 use oxherd_study::accept::NewUpload;
 use oxherd_study::material::TITLE_MAX;
 use oxherd_study::upload::{StoredFile, Upload, declared_kind};
@@ -18,7 +16,7 @@ use oxherd_study::{UploadId, UserId};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::transfer::receive;
+use super::transfer::{Pace, Sent, receive};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Carried, hex};
 use crate::settings::Api;
@@ -44,14 +42,28 @@ pub(super) async fn read(
         let message = "send the file as multipart/form-data";
         return Err(ApiError::new(415, "UNSUPPORTED_MEDIA_TYPE", message));
     }
-    let broken = || ApiError::new(400, "INVALID_MULTIPART", "the multipart body cannot be read");
     let _held = carried.hold(api, user)?;
-    let request = request.map(piece_by_piece);
-    let mut parts = Multipart::from_request(request, api).await.map_err(|_| broken())?;
+    let pace = Pace::default();
+    let sent = |body: Body| Box::pin(body.into_data_stream());
+    let mut request = request.map(|body| piece_by_piece(pace.hold(sent(body))));
+    // The file has its own bound, which is far above that of other bodies.
+    DefaultBodyLimit::disable().apply(&mut request);
+    let parts = Multipart::from_request(request, api).await;
+    let parts = parts.map_err(|_| broken("the multipart body cannot be read"))?;
+    pace.blame(read_parts(api, parts).await)
+}
+
+fn broken(message: &str) -> ApiError {
+    ApiError::new(400, "INVALID_MULTIPART", message)
+}
+
+async fn read_parts(api: &Api, mut parts: Multipart) -> ApiResult<Form> {
+    let unreadable = |_| broken("the multipart body cannot be read");
     let (mut stored, mut title) = (None, None);
-    while let Some(part) = parts.next_field().await.map_err(|_| broken())? {
+    while let Some(part) = parts.next_field().await.map_err(unreadable)? {
         match part.name() {
             Some("file") if stored.is_none() => stored = Some(store_part(api, part).await?),
+            Some("file") => return Err(second_file(api, stored).await),
             Some("title") => title = Some(read_title(part).await?),
             _ => drop(part),
         }
@@ -68,11 +80,26 @@ pub(super) async fn read(
     Ok(Form { upload, file, title, fingerprint })
 }
 
+/// Refuses a form with two files, and takes the first back.
+async fn second_file(api: &Api, stored: Option<(NewUpload, StoredFile)>) -> ApiError {
+    if let Some((upload, _)) = stored {
+        let _ = api.parts.ports.objects.delete(&Upload::object_key(&upload.id)).await;
+    }
+    ApiError::field("file", "TOO_MANY", "send one file a form")
+}
+
 async fn store_part(api: &Api, part: Field<'_>) -> ApiResult<(NewUpload, StoredFile)> {
     let filename = part.file_name().unwrap_or_default().trim().to_owned();
     let length = filename.chars().count();
-    if !(1..=255).contains(&length) {
+    if length == 0 {
         return Err(ApiError::field("file", "REQUIRED", "must have a file name"));
+    }
+    if length > 255 {
+        return Err(ApiError::field(
+            "file",
+            "TOO_LONG",
+            "must have a name of at most 255 characters",
+        ));
     }
     let kind = declared_kind(&filename, part.content_type())?;
     let id = UploadId::random();
@@ -89,8 +116,7 @@ async fn store_part(api: &Api, part: Field<'_>) -> ApiResult<(NewUpload, StoredF
 ///
 /// The reader of forms takes whatever is there into a buffer without a bound before it looks at
 /// any of it: left alone it would hold whole files while the disk catches up.
-fn piece_by_piece(body: Body) -> Body {
-    let mut pieces = body.into_data_stream();
+fn piece_by_piece(mut pieces: Sent) -> Body {
     let mut is_due = true;
     Body::from_stream(futures::stream::poll_fn(move |cx| {
         if !std::mem::replace(&mut is_due, true) {
@@ -105,9 +131,7 @@ fn piece_by_piece(body: Body) -> Body {
 
 /// Lends a part's bytes to a stream that lives on its own. A piece is read when the one before
 /// was taken: one is in flight beside the one that is being stored.
-fn piped(
-    mut part: Field<'_>,
-) -> (BoxStream<'static, Result<Bytes, axum::Error>>, impl Future<Output = ApiResult<()>>) {
+fn piped(mut part: Field<'_>) -> (Sent, impl Future<Output = ApiResult<()>>) {
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
     let pump = async move {
         loop {
@@ -117,8 +141,7 @@ fn piped(
                 Ok(None) => return Ok(()),
                 Err(error) => {
                     room.send(Err(axum::Error::new(error)));
-                    let message = "the multipart body broke off before its end";
-                    return Err(ApiError::new(400, "INVALID_MULTIPART", message));
+                    return Err(broken("the multipart body broke off before its end"));
                 }
             }
         }
@@ -127,9 +150,9 @@ fn piped(
 }
 
 async fn read_title(mut part: Field<'_>) -> ApiResult<String> {
-    let broken = || ApiError::new(400, "INVALID_MULTIPART", "the multipart body cannot be read");
+    let unreadable = |_| broken("the multipart body cannot be read");
     let mut bytes = Vec::new();
-    while let Some(piece) = part.chunk().await.map_err(|_| broken())? {
+    while let Some(piece) = part.chunk().await.map_err(unreadable)? {
         bytes.extend_from_slice(&piece);
         if bytes.len() > TITLE_MAX * 4 {
             return Err(ApiError::field("title", "TOO_LONG", "must have 1 to 200 characters"));

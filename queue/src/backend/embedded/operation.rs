@@ -16,7 +16,8 @@ use crate::scheduler::{Armed, Plan};
 use super::clearing::Erased;
 use super::encoding::{Decode, Encode, Input, Malformed, encoded_enum, encoded_struct};
 use super::flows::FlowJob;
-use super::job_body::{PackedOptions, Record};
+use super::job_body::Record;
+use super::packed_options::PackedOptions;
 use super::scheduling::{Following, SchedulerBody};
 
 /// The number of a queue, in the order in which queues were first opened.

@@ -12,8 +12,9 @@ use crate::scheduler::{
 };
 
 use super::encoding::encoded_struct;
-use super::job_body::{PackedOptions, Place};
+use super::job_body::Place;
 use super::operation::{AddedJob, Outcome};
+use super::packed_options::PackedOptions;
 use super::queue_state::{Moment, QueueState, Standing};
 
 /// How many slots of an interval are tried before an upsert is refused, as in BullMQ.

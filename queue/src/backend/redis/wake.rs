@@ -25,7 +25,7 @@ use crate::error::Result;
 use crate::job::JobState;
 
 /// The longest block on the server. A connection that died in silence is noticed one second later.
-const BLOCK_MAX: Duration = Duration::from_secs(9);
+const BLOCK_MAX: Duration = Duration::from_secs(8);
 /// The shortest block on the server.
 const BLOCK_MIN: Duration = Duration::from_millis(2);
 /// After so many blocks without a marker the queue is looked at: a writer may have died between a
