@@ -160,6 +160,8 @@ impl Keyspace {
                 _ => entry.rows.iter().map(|row| self.row(row)).collect(),
             };
             if entry.rows.iter().any(|row| row[0] == "rjk") {
+                // 5.x notes the next run, which nobody reads.
+                rows.retain(|row| !row.starts_with("nrjid="));
                 rows.retain(|row| !row.starts_with("delay=") || row == "delay=0");
             }
             if entry.kind != "list" {

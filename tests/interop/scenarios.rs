@@ -14,6 +14,7 @@ mod pause;
 mod progress;
 mod retention;
 mod retry;
+mod schedulers;
 mod stalled;
 
 /// Returns the scenarios that mostly wait.
@@ -31,6 +32,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         retention::all(),
         retry::all(),
         stalled::all(),
+        schedulers::all(),
     ]
     .into_iter()
     .flatten()

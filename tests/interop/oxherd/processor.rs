@@ -70,6 +70,13 @@ impl Script {
                     let failure = Failure::new("NOT_READY", "once more");
                     return Err(JobError::DelayUntil { until_ms: now_ms() + ms, failure });
                 }
+                "children_values" => {
+                    let children = context.children().await.map_err(told)?;
+                    let values = children.processed.iter().map(|(key, value)| {
+                        (key.to_string(), value.decode().unwrap_or(Value::Null))
+                    });
+                    return Ok(Value::Object(values.collect()));
+                }
                 "limit_once" if job.job.attempts_started == 1 => {
                     context.rate_limit(Duration::from_millis(ms)).await.map_err(told)?;
                     return Err(JobError::RateLimited);
