@@ -22,7 +22,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::envelope;
-use crate::error::ApiError;
 use crate::openapi;
 use crate::settings::Api;
 
@@ -83,7 +82,7 @@ pub(crate) fn admin_routes() -> OpenApiRouter<Api> {
 fn wrap(router: Router<Api>, api: &Api) -> Router {
     let routes = router
         .layer(middleware::from_fn(envelope::note_route))
-        .fallback(async || ApiError::not_found())
+        .fallback(pages::missing)
         .with_state(api.clone());
     // Around the router as a whole: only there is `Allow` known, which it adds itself.
     Router::new()

@@ -259,9 +259,6 @@ impl NewScheduler {
     /// Returns `opts.repeat` as BullMQ writes it, but for the count.
     pub(crate) fn wire_repeat(&self) -> Map<String, Value> {
         let mut repeat = self.rhythm.wire();
-        if self.immediately {
-            repeat.insert("immediately".to_owned(), true.into());
-        }
         let numbers =
             [("limit", self.limit), ("startDate", self.start_ms), ("endDate", self.end_ms)];
         let given = numbers.into_iter().filter_map(|(key, value)| Some((key, value?)));

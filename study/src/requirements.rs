@@ -4,9 +4,11 @@
 //! Conservative: what it does not read stays unread and is named, nothing is guessed.
 
 mod days;
+mod deadline;
 mod parts;
 mod study_days;
 
+pub use deadline::Deadline;
 pub use study_days::StudyDays;
 
 /// The wishes that were read.

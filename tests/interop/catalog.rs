@@ -30,7 +30,7 @@ const fn entry(
 }
 
 /// All scenarios, in order.
-pub(crate) const CATALOG: [Entry; 120] = [
+pub(crate) const CATALOG: [Entry; 122] = [
     entry("S-001", "a job for an idle worker", &[OursToNode], BOTH),
     entry("S-002", "a result for the producer", &[NodeToOurs], BOTH),
     entry("S-003", "data of every JSON kind", &[OursToNode, NodeToOurs], BOTH),
@@ -151,4 +151,6 @@ pub(crate) const CATALOG: [Entry; 120] = [
     entry("S-118", "telemetry", &[OursToNode, NodeToOurs], BOTH),
     entry("S-119", "cluster", &[Mixed], SIX),
     entry("S-120", "bull-board", &[OursActs], BOTH),
+    entry("X-001", "10,000 jobs, each side killed twice", &[OursToNode, NodeToOurs], BOTH),
+    entry("X-002", "10,000 broken hashes", &[NodeToOurs], SIX),
 ];

@@ -2,6 +2,7 @@
 //!
 //! Never knows what a scenario is about.
 
+mod families;
 mod options;
 mod processor;
 mod queue_calls;
@@ -97,8 +98,12 @@ impl Peer {
                 let (id, method) = (text("id"), text("method"));
                 queue_calls::job(&*queue().await?, id, method, &command["args"]).await
             }
+            "flow" if text("method") == "add" => {
+                families::add_flow(&*space.store, &command["args"][0]).await
+            }
             "work" => space.work(queue().await?, command).await,
             "runs" => Ok(Value::Array(space.worker(text("worker")).await.script.runs())),
+            "tally" => Ok(space.worker(text("worker")).await.script.tally()),
             "release" => {
                 space.worker(text("worker")).await.script.release();
                 Ok(Value::Null)

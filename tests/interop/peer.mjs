@@ -59,7 +59,6 @@ async function run(worker, steps, job, token) {
         case "hold": await worker.released; break;
         case "progress": await job.updateProgress(value); break;
         case "log": await job.log(value); break;
-        case "ledger": await (await worker.object.client).rpush(value, job.id); break;
         case "fail": if (job.attemptsMade < value.times) throw new Error(value.message); break;
         case "fail_named": if (job.name === value.name) throw new Error(value.message); break;
         case "unrecoverable": throw new bull.UnrecoverableError(value);
@@ -101,6 +100,10 @@ const commands = {
     row(c.prefix).workers.set(c.worker, worker);
     await worker.object.waitUntilReady();
     return null;
+  },
+  async tally(c) {
+    const { runs } = row(c.prefix).workers.get(c.worker);
+    return { begun: runs.length, ended: runs.filter(run => run.ended !== null).length };
   },
   async runs(c) { return row(c.prefix).workers.get(c.worker).runs; },
   async release(c) { row(c.prefix).workers.get(c.worker).release(); return null; },

@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
@@ -19,6 +20,8 @@ use crate::row::{Left, Roles, Row, World};
 
 /// How many scenarios are played at a time: each waits most of its time.
 const AT_A_TIME: usize = 6;
+/// The same for those that need the machine.
+const HEAVY_AT_A_TIME: usize = 2;
 /// The longest a row may take.
 const ROW_MAX: Duration = Duration::from_secs(60);
 
@@ -32,7 +35,7 @@ pub(crate) struct Scenario {
 impl Scenario {
     /// `S-001`.
     pub(crate) fn id(&self) -> String {
-        format!("S-{}", &self.name[2..5])
+        format!("{}-{}", self.name[..1].to_uppercase(), &self.name[2..5])
     }
 }
 
@@ -60,39 +63,59 @@ pub(crate) async fn play_all(url: &str, filter: Option<&str>) -> bool {
         LAST_PANIC.set(panic.to_string().chars().take(1500).collect())
     }));
     let world = Arc::new(World::new(url));
-    let at_a_time = Arc::new(Semaphore::new(AT_A_TIME));
     let begun = Instant::now();
-    let mut tasks = Vec::new();
-    for scenario in crate::scenarios::all() {
-        if filter.is_some_and(|filter| !scenario.name.contains(filter)) {
-            continue;
-        }
-        let id = scenario.id();
-        let entry = CATALOG.iter().find(|entry| entry.id == id);
-        let entry = entry.unwrap_or_else(|| panic!("{} is not in the catalog", scenario.name));
-        let (world, at_a_time) = (Arc::clone(&world), Arc::clone(&at_a_time));
-        tasks.push(tokio::task::spawn_local(async move {
-            let _permit = at_a_time.acquire().await;
-            play(&world, &scenario, entry).await
-        }));
-    }
     let mut results = Results::new();
-    let mut all_held = !tasks.is_empty();
-    for task in tasks {
-        for (name, key, outcome) in task.await.unwrap() {
-            let (roles, major) = (key.1, key.2);
-            if let Outcome::Red(why) = &outcome {
-                all_held = false;
-                println!("RED {name} {roles:?} {major}: {why}\n");
-            }
-            results.insert(key, outcome);
-        }
+    // The heavy ones would take the time that the others measure.
+    for (scenarios, at_a_time) in
+        [(crate::scenarios::all(), AT_A_TIME), (crate::scenarios::heavy(), HEAVY_AT_A_TIME)]
+    {
+        let chosen = |scenario: &Scenario| filter.is_none_or(|part| scenario.name.contains(part));
+        let scenarios = scenarios.into_iter().filter(chosen).collect();
+        play_some(&world, scenarios, at_a_time, &mut results).await;
+    }
+    let missed = results.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Red(_)));
+    let missed: Vec<_> = missed.map(|((id, ..), _)| (*id).to_owned()).collect();
+    if !missed.is_empty() {
+        // A machine under load misses deadlines; what is wrong is wrong on an idle one too.
+        println!("interop: once more, one at a time: {missed:?}");
+        let again = crate::scenarios::all().into_iter().chain(crate::scenarios::heavy());
+        let again = again.filter(|scenario| missed.contains(&scenario.id())).collect();
+        play_some(&world, again, 1, &mut results).await;
     }
     report::summary(&results, begun.elapsed());
     if filter.is_none() {
         report::write(&results, &crate::folder().join("RESULTS.md"));
     }
-    all_held
+    let is_red = |outcome: &Outcome| matches!(outcome, Outcome::Red(_));
+    !results.is_empty() && !results.values().any(is_red)
+}
+
+async fn play_some(
+    world: &Arc<World>,
+    scenarios: Vec<Scenario>,
+    at_a_time: usize,
+    results: &mut Results,
+) {
+    let at_a_time = Arc::new(Semaphore::new(at_a_time));
+    let mut tasks = Vec::new();
+    for scenario in scenarios {
+        let id = scenario.id();
+        let entry = CATALOG.iter().find(|entry| entry.id == id);
+        let entry = entry.unwrap_or_else(|| panic!("{} is not in the catalog", scenario.name));
+        let (world, at_a_time) = (Arc::clone(world), Arc::clone(&at_a_time));
+        tasks.push(tokio::task::spawn_local(async move {
+            let _permit = at_a_time.acquire().await;
+            play(&world, &scenario, entry).await
+        }));
+    }
+    for task in tasks {
+        for (name, key, outcome) in task.await.unwrap() {
+            if let Outcome::Red(why) = &outcome {
+                println!("RED {name} {:?} {}: {why}\n", key.1, key.2);
+            }
+            results.insert(key, outcome);
+        }
+    }
 }
 
 type Played = Vec<(&'static str, (&'static str, Roles, u8), Outcome)>;
@@ -128,13 +151,17 @@ fn compare(model: &Keyspace, left: &Keyspace) -> Outcome {
     }
 }
 
+/// Rows so far: each has a prefix of its own, also when it is played again.
+static ROWS: AtomicUsize = AtomicUsize::new(0);
+
 async fn play_row(
     world: &Arc<World>,
     scenario: &Scenario,
     roles: Roles,
     major: u8,
 ) -> Result<Left, String> {
-    let row = Row::new(world, &scenario.name[..5], roles, major).await;
+    let number = ROWS.fetch_add(1, Ordering::Relaxed);
+    let row = Row::new(world, &format!("row{number}"), roles, major).await;
     let begun = Instant::now();
     let run = AssertUnwindSafe((scenario.play)(row.clone())).catch_unwind();
     let ended = match tokio::time::timeout(ROW_MAX, run).await {
@@ -142,7 +169,8 @@ async fn play_row(
         Ok(Err(_)) => Err(LAST_PANIC.take()),
         Err(_) => Err(format!("took more than {} s", ROW_MAX.as_secs())),
     };
-    let finished = row.finish().await;
+    let finished = AssertUnwindSafe(row.finish()).catch_unwind().await;
+    let finished = finished.unwrap_or_else(|_| Err(LAST_PANIC.take()));
     if std::env::args().any(|argument| argument == "--times") {
         println!("{:>6} ms {} {roles:?} {major}", begun.elapsed().as_millis(), scenario.name);
     }

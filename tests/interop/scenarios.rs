@@ -6,6 +6,7 @@ mod add;
 mod clear;
 mod deduplication;
 mod flows;
+mod large;
 mod life;
 mod limits;
 mod order;
@@ -13,9 +14,10 @@ mod pause;
 mod progress;
 mod retention;
 mod retry;
+mod schedulers;
 mod stalled;
 
-/// Returns all scenarios that can be played.
+/// Returns the scenarios that mostly wait.
 pub(crate) fn all() -> Vec<Scenario> {
     [
         add::all(),
@@ -30,8 +32,14 @@ pub(crate) fn all() -> Vec<Scenario> {
         retention::all(),
         retry::all(),
         stalled::all(),
+        schedulers::all(),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// Returns those that need the machine for themselves.
+pub(crate) fn heavy() -> Vec<Scenario> {
+    large::all()
 }

@@ -141,7 +141,13 @@ impl Side {
 
     /// Waits until the counts of a queue have these members, and returns them all.
     pub(crate) async fn counts_until(&self, queue: &str, expected: Value) -> Value {
-        until(&format!("the counts are {expected}"), async || {
+        self.counts_within(queue, expected, DEADLINE.as_secs()).await
+    }
+
+    /// Waits so many seconds until the counts of a queue have these members.
+    pub(crate) async fn counts_within(&self, queue: &str, expected: Value, seconds: u64) -> Value {
+        let what = format!("the counts are {expected}");
+        until_within(&what, Duration::from_secs(seconds), async || {
             let counts = self.call(queue, "getJobCounts", json!([])).await;
             let members = expected.as_object().unwrap();
             let same = members.iter().all(|(state, count)| counts.get(state) == Some(count));
@@ -150,11 +156,21 @@ impl Side {
         .await
     }
 
+    /// Waits until so many jobs of a queue have completed.
+    pub(crate) async fn completed_at_least(&self, queue: &str, least: usize) {
+        let what = format!("{least} jobs completed");
+        until_within(&what, DEADLINE * 2, async || {
+            let count = self.call(queue, "getCompletedCount", json!([])).await;
+            let is_enough = count.as_u64().is_some_and(|count| count >= least as u64);
+            if is_enough { Ok(()) } else { Err(count) }
+        })
+        .await;
+    }
+
     /// Starts a worker whose processor does these steps with every job.
     ///
     /// Steps: `["sleep", ms]`, `["hold", null]` (until released), `["progress", value]`,
-    /// `["log", row]`, `["ledger", key]` (appends the job's id to a list),
-    /// `["fail", {"message", "times"}]` (while fewer attempts were made),
+    /// `["log", row]`, `["fail", {"message", "times"}]` (while fewer attempts were made),
     /// `["fail_named", {"message", "name"}]`, `["unrecoverable", message]`, `["delay_once", ms]`,
     /// `["limit_once", ms]`, `["children_values", null]` (returns them), `["return", value]`,
     /// `["echo", null]` (returns the data).
@@ -198,21 +214,21 @@ impl Work {
 
     /// Waits until so many runs have ended, and returns them all.
     pub(crate) async fn ended(&self, count: usize) -> Vec<Value> {
-        until(&format!("{count} runs have ended"), async || {
-            let runs = self.runs().await;
-            let ended = runs.iter().filter(|run| !run["ended"].is_null()).count();
-            if ended >= count { Ok(runs) } else { Err(json!(runs)) }
-        })
-        .await
+        self.tally_until("ended", count).await
     }
 
     /// Waits until so many runs have begun, and returns them all.
     pub(crate) async fn begun(&self, count: usize) -> Vec<Value> {
-        until(&format!("{count} runs have begun"), async || {
-            let runs = self.runs().await;
-            if runs.len() >= count { Ok(runs) } else { Err(json!(runs)) }
+        self.tally_until("begun", count).await
+    }
+
+    async fn tally_until(&self, what: &str, count: usize) -> Vec<Value> {
+        until(&format!("{count} runs have {what}"), async || {
+            let tally = self.tell("tally", json!({})).await;
+            if tally[what].as_u64() >= Some(count as u64) { Ok(()) } else { Err(tally) }
         })
-        .await
+        .await;
+        self.runs().await
     }
 
     /// Lets the runs go on that a `hold` stopped, and all later ones.
@@ -248,12 +264,26 @@ impl Events {
     }
 }
 
+/// Returns how long a job waited for its run, in milliseconds; two processes read two clocks.
+pub(crate) fn waited(job: &Value) -> u64 {
+    let time = |member: &str| job[member].as_u64().unwrap();
+    time("processedOn").saturating_sub(time("timestamp"))
+}
+
 /// Asks until the answer is the wanted one; fails with the last answer after [`DEADLINE`].
 pub(crate) async fn until<T, U: std::fmt::Display>(
     what: &str,
+    ask: impl AsyncFnMut() -> Result<T, U>,
+) -> T {
+    until_within(what, DEADLINE, ask).await
+}
+
+async fn until_within<T, U: std::fmt::Display>(
+    what: &str,
+    time: Duration,
     mut ask: impl AsyncFnMut() -> Result<T, U>,
 ) -> T {
-    let deadline = Instant::now() + DEADLINE;
+    let deadline = Instant::now() + time;
     loop {
         match ask().await {
             Ok(found) => return found,

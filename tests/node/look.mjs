@@ -12,7 +12,8 @@ async function open(options = {}) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 1000 }, bypassCSP: true, ...options });
   const page = await context.newPage();
   page.on("request", request => { if (!request.url().startsWith(publicUrl) && !request.url().startsWith(adminUrl) && !request.url().startsWith("data:")) report.requests.push(request.url()); });
-  page.on("console", message => { if (message.type() === "error") report.errors.push(message.text()); });
+  // A browser logs each refusal as an error; those that are asked for here are no fault.
+  page.on("console", message => { if (message.type() === "error" && !(page.refusals && / status of 4\d\d /.test(message.text()))) report.errors.push(message.text()); });
   page.on("pageerror", error => report.errors.push(String(error)));
   return page;
 }
@@ -40,7 +41,22 @@ await page.click("#plans a.source");
 await page.waitForSelector("#sheet[open] .text");
 await page.screenshot({ path: `${folder}/passage-1440-light.png` });
 await check(page, "passage");
-await page.keyboard.press("Escape");
+// Close is in sight at every width; Escape closes the sheet, and so does a click beside it.
+const inSight = (page, selector) => page.evaluate(selector => {
+  const { top, bottom, left, right } = document.querySelector(selector).getBoundingClientRect();
+  return top >= 0 && left >= 0 && bottom <= innerHeight && right <= innerWidth;
+}, selector);
+report.sheet = [];
+for (const width of [1440, 1024, 360]) {
+  await page.setViewportSize({ width, height: 800 });
+  if (!await page.evaluate(() => document.querySelector("#sheet").open)) await page.click("#plans a.source");
+  await page.waitForSelector("#sheet[open] .text");
+  report.sheet.push(await inSight(page, "#sheet button"));
+  if (width === 1024) await page.mouse.click(100, 400);
+  else await page.keyboard.press("Escape");
+  await page.waitForSelector("#sheet:not([open])", { state: "attached" });
+}
+await page.setViewportSize({ width: 1440, height: 1000 });
 await page.click("#plans .check");
 await page.waitForSelector('#plans .check[aria-pressed="true"]');
 for (const [name, options] of Object.entries({
@@ -74,6 +90,65 @@ await page.click('#documents form[action$="/cancel"] button');
 await page.waitForFunction(() => document.querySelectorAll("#documents .ring.fail").length === 2, null, { timeout: 20_000 });
 report.cancelled = true;
 await queue("resume");
+// With many documents five at most are ticked, none that a plan uses; a refusal stands beside the
+// button, in the reader's words, with the focus.
+const chooser = await open({ viewport: { width: 1024, height: 600 } });
+chooser.refusals = true;
+await chooser.goto(publicUrl);
+const many = Array.from({ length: 7 }, (_, at) => ({ name: `many-${at}.md`, mimeType: "text/markdown", buffer: Buffer.from(`# Many ${at}\n\nThe text of document number ${at}.`) }));
+await chooser.setInputFiles("#files", many);
+await chooser.waitForFunction(() => document.querySelectorAll("#documents .ring.done").length === 9, null, { timeout: 60_000 });
+const boxes = () => chooser.$$eval('input[name="material"]', boxes => boxes.map(box => box.checked));
+report.ticked = { live: (await boxes()).filter(Boolean).length };
+await chooser.reload();
+const ticked = await chooser.$$eval('input[name="material"]:checked', boxes => boxes.map(box => box.closest("li").dataset.title));
+report.ticked.fresh = ticked.length;
+report.ticked.used = ticked.filter(title => !title.startsWith("Many")).length;
+const plansBefore = await chooser.locator("#plans .plan").count();
+report.refused = {};
+for (const wanted of [true, false]) {
+  for (const box of await chooser.$$('input[name="material"]')) await box.setChecked(wanted);
+  await chooser.fill('input[name="goal"]', "learn all of it");
+  await chooser.click("#plan-form .primary");
+  await chooser.waitForSelector("#plan-form .problem:not([hidden])");
+  await chooser.waitForFunction(() => document.activeElement?.id === "problem");
+  report.refused[wanted ? "all" : "none"] = await chooser.textContent("#problem");
+  if (!await inSight(chooser, "#problem")) report.errors.push("the refusal is out of sight");
+}
+await chooser.screenshot({ path: `${folder}/refused-1024-light.png` });
+await check(chooser, "refused");
+report.refused.plans = await chooser.locator("#plans .plan").count() - plansBefore;
+// Each file that was refused says so in its own row, until it is dismissed.
+await chooser.setInputFiles("#files", ["one.exe", "two.exe"].map(name => ({ name, mimeType: "application/octet-stream", buffer: Buffer.from("MZ") })));
+await chooser.waitForFunction(() => document.querySelectorAll("#documents .failed").length === 2);
+await chooser.screenshot({ path: `${folder}/refused-files-1024-light.png` });
+await check(chooser, "refused files");
+for (const row of await chooser.$$("#documents .failed button")) await row.click();
+await chooser.waitForFunction(() => document.querySelectorAll("#documents .failed").length === 0);
+// Removing asks first, with the keyboard alone; Escape keeps, the second button removes.
+const row = '#documents li[data-title="Many 0"]';
+await chooser.focus(`${row} summary`);
+await chooser.keyboard.press("Enter");
+await chooser.waitForSelector(`${row} .danger`);
+await chooser.screenshot({ path: `${folder}/confirm-1024-light.png` });
+await check(chooser, "confirm");
+await chooser.keyboard.press("Escape");
+await chooser.waitForSelector(`${row} .danger`, { state: "hidden" });
+report.removal = { kept: await chooser.locator(row).count() };
+await chooser.click(`${row} summary`);
+await chooser.waitForSelector(`${row} .danger`);
+report.removal.asked = await chooser.locator(row).count();
+await chooser.keyboard.press("Tab");
+await chooser.keyboard.press("Enter");
+await chooser.waitForSelector(row, { state: "detached" });
+report.removal.removed = true;
+await chooser.click("#plans summary.quiet");
+report.removal.plans = await chooser.locator("#plans .plan").count();
+await chooser.click("#plans .danger");
+await chooser.waitForFunction(() => document.querySelectorAll("#plans .plan").length === 0);
+// A mistyped address is a page for a browser.
+await chooser.goto(`${publicUrl}/mistyped`);
+report.mistyped = await chooser.textContent(".problem");
 const console_ = await open();
 await console_.goto(adminUrl);
 await console_.screenshot({ path: `${folder}/operators-1440-light.png`, fullPage: true });

@@ -84,4 +84,11 @@ async fn a_person_drops_documents_and_follows_the_plan_in_a_browser() {
     assert_eq!(report["violations"], json!({}), "axe finds nothing serious");
     assert_eq!(report["retried"], true, "{report}");
     assert_eq!(report["cancelled"], true, "{report}");
+    assert_eq!(report["sheet"], json!([true, true, true]), "Close is in sight");
+    assert_eq!(report["ticked"], json!({ "live": 5, "fresh": 5, "used": 0 }));
+    let words = "Tick one to five documents for the plan.";
+    assert_eq!(report["refused"], json!({ "all": words, "none": words, "plans": 0 }));
+    let removal = json!({ "kept": 1, "asked": 1, "removed": true, "plans": 1 });
+    assert_eq!(report["removal"], removal, "nothing is removed before it was asked");
+    assert_eq!(report["mistyped"], "There is nothing at this address.");
 }

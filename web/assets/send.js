@@ -13,18 +13,28 @@ function ring(label) {
   return svg;
 }
 
-export function send(file, { list, words, done, failed }) {
+function button(word, name) {
+  const made = Object.assign(document.createElement("button"), { type: "button", className: "quiet", textContent: word });
+  made.setAttribute("aria-label", `${word}: ${name}`);
+  return made;
+}
+
+// What may go well the next time: no answer, too slow, not now.
+const mayPass = status => status === 0 || status === 408 || status === 429 || status >= 500;
+
+export function send(file, { list, words, done }) {
   const row = document.createElement("li");
   row.className = "document sending";
   const circle = ring(`${file.name}: ${words.uploading}`);
   const what = Object.assign(document.createElement("div"), { className: "what" });
   const says = Object.assign(document.createElement("span"), { className: "says", textContent: words.uploading });
   what.append(Object.assign(document.createElement("strong"), { textContent: file.name }), says);
-  const stop = Object.assign(document.createElement("button"), { type: "button", className: "quiet", textContent: words.cancel });
-  stop.setAttribute("aria-label", `${words.cancel}: ${file.name}`);
-  row.append(circle, what, stop);
-  list.querySelector(".empty")?.remove();
-  list.prepend(row);
+  const actions = Object.assign(document.createElement("div"), { className: "actions" });
+  const stop = button(words.cancel, file.name);
+  actions.append(stop);
+  row.append(circle, what, actions);
+  list().querySelector(".empty")?.remove();
+  list().prepend(row);
 
   const request = new XMLHttpRequest();
   const form = new FormData();
@@ -37,17 +47,33 @@ export function send(file, { list, words, done, failed }) {
     circle.querySelector(".stroke").setAttribute("stroke-dasharray", `${share} 100`);
     says.textContent = `${words.uploading} · ${share} %`;
   });
+
+  // The row stays until it was read: with the reason, and another try where that can help.
+  function failed(message) {
+    row.classList.add("failed");
+    circle.setAttribute("class", "ring fail");
+    circle.setAttribute("aria-label", `${file.name}: ${message}`);
+    says.setAttribute("role", "alert");
+    says.textContent = message;
+    const again = button(words.retry, file.name);
+    again.addEventListener("click", () => { row.remove(); send(file, { list, words, done }); });
+    const dismiss = button(words.dismiss, file.name);
+    dismiss.addEventListener("click", () => { row.remove(); done(); });
+    actions.replaceChildren(...(mayPass(request.status) ? [again] : []), dismiss);
+    row.scrollIntoView({ block: "nearest" });
+  }
+
   return new Promise(resolve => {
     request.addEventListener("loadend", async () => {
-      row.remove();
       const answer = (() => { try { return JSON.parse(request.responseText); } catch { return null; } })();
-      if (cancelled) return resolve();
-      if (request.status === 0) failed(words.failed);
-      else if (request.status >= 400) failed(`${file.name}: ${answer?.error?.message ?? words.failed}`);
+      const refused = request.status === 0 || request.status >= 400;
+      if (refused && !cancelled) failed(answer?.error?.message ?? words.failed);
+      else row.remove();
       await done();
       resolve();
     });
-    request.open("POST", "/api/materials");
+    request.open("POST", "/study/documents");
+    request.setRequestHeader("x-fragment", "1");
     request.send(form);
   });
 }

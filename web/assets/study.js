@@ -1,38 +1,71 @@
 // Life for the study page: drop, send, follow, catch up. The server renders; this swaps fragments.
 import { follow } from "./follow.js";
 import { send } from "./send.js";
+import { announce, carry, tell } from "./tell.js";
 
 const $ = (selector, root = document) => root.querySelector(selector);
-const problem = $("#problem");
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const fragment = { headers: { "x-fragment": "1" } };
+const words = document.body.dataset;
+const MOST_OF_A_PLAN = 5;
 
-function tell(message) {
-  problem.textContent = message ?? "";
-  problem.hidden = !message;
+// What the reader ticked stays; a new document is ticked while a plan has room for it.
+function keepTicks(old, next) {
+  const known = new Map(all('input[name="material"]', old).map(box => [box.value, box.checked]));
+  const boxes = all('input[name="material"]', next);
+  let room = MOST_OF_A_PLAN - boxes.filter(box => known.get(box.value)).length;
+  for (const box of boxes) {
+    box.checked = known.get(box.value) ?? (box.checked && room-- > 0);
+  }
 }
 
-// Replaces a part of the page by what the server shows now; keeps what the reader opened.
-async function refresh(id) {
-  const open = new URLSearchParams(location.search).get("plan");
-  const query = id === "plans" && open ? `?plan=${encodeURIComponent(open)}` : "";
-  const response = await fetch(`/study/${id}${query}`, fragment).catch(() => null);
+// The outline that was opened stays open, the question that was asked stays asked.
+function keepOpen(old, next) {
+  const parts = all(".modules details", old);
+  const open = new Set(parts.filter(part => part.open).map(part => $("strong", part).textContent));
+  if (parts.length) all(".modules details", next).forEach(part => { part.open = open.has($("strong", part).textContent); });
+  for (const asked of all(".confirm[open]", old)) {
+    const again = next.querySelector(`#${CSS.escape(asked.closest("[id]").id)} .confirm`);
+    if (again) again.open = true;
+  }
+}
+
+const named = element => element.getAttribute("aria-label") ?? element.textContent;
+
+function keepFocus(old) {
+  const focused = document.activeElement;
+  if (!focused || !old.contains(focused)) return () => {};
+  const name = named(focused);
+  return next => all("button, summary, input, a", next).find(one => named(one) === name)?.focus({ preventScroll: true });
+}
+
+// Tells what has ended since the last look.
+function announceEnds(old, next) {
+  for (const row of all("[data-job]", old)) {
+    const now = next.querySelector(`#${CSS.escape(row.id)}`);
+    if (now && !now.dataset.job) announce(`${now.dataset.title}: ${$(".says", now).textContent}`);
+  }
+}
+
+// Replaces a part of the page by what the server shows now; keeps what the reader did there.
+async function refresh(id, { ticks = true } = {}) {
+  const response = await fetch(`/study/${id}${location.search}`, fragment).catch(() => null);
   if (!response?.ok) return;
+  const text = await response.text();
   const old = document.getElementById(id);
-  const next = new DOMParser().parseFromString(await response.text(), "text/html").getElementById(id);
+  const next = new DOMParser().parseFromString(text, "text/html").getElementById(id);
   if (!old || !next) return;
-  const unchecked = new Set([...old.querySelectorAll('input[name="material"]:not(:checked)')].map(box => box.value));
-  const expanded = new Set([...old.querySelectorAll("details[open] summary strong")].map(title => title.textContent));
-  const known = old.querySelector("details") !== null;
-  next.querySelectorAll('input[name="material"]').forEach(box => { box.checked = !unchecked.has(box.value); });
-  if (known) next.querySelectorAll("details").forEach(part => { part.open = expanded.has($("summary strong", part).textContent); });
-  const focused = document.activeElement?.getAttribute?.("aria-label");
-  const sending = id === "documents" ? [...old.querySelectorAll(".sending")] : [];
+  if (ticks) keepTicks(old, next);
+  keepOpen(old, next);
+  announceEnds(old, next);
+  const [backToProblem, backToFocus] = [carry(old), keepFocus(old)];
+  const sending = all(".sending", old);
   old.replaceWith(next);
   sending.reverse().forEach(row => next.prepend(row));
   if (sending.length) $(".empty", next)?.remove();
-  if (focused) [...next.querySelectorAll("[aria-label]")].find(one => one.getAttribute("aria-label") === focused)?.focus();
-  const busy = document.querySelector('#documents [data-job], #documents .sending');
-  $(".plan-form .hint").hidden = !busy;
+  backToFocus(next);
+  backToProblem();
+  $(".plan-form .hint").hidden = !$("#documents [data-job], #documents .sending:not(.failed)");
   listen();
 }
 
@@ -45,10 +78,9 @@ const listen = follow({
 async function upload(files) {
   tell();
   await Promise.all([...files].map(file => send(file, {
-    list: document.getElementById("documents"),
-    words: document.body.dataset,
+    list: () => document.getElementById("documents"),
+    words,
     done: () => refresh("documents"),
-    failed: tell,
   })));
 }
 
@@ -65,38 +97,67 @@ document.addEventListener("drop", event => {
   if (event.dataTransfer?.files.length) upload(event.dataTransfer.files);
 });
 
+const planForm = $("#plan-form");
+const date = planForm.elements.targetDueDate;
+date.min = new Intl.DateTimeFormat("sv-SE").format(new Date());
+
+async function reason(response) {
+  return (await response.json().catch(() => null))?.error?.message ?? words.unreached;
+}
+
 // Every form of the page is posted without leaving it.
 document.addEventListener("submit", async event => {
   const form = event.target;
   if (form.method !== "post" || form === drop) return;
   event.preventDefault();
   tell();
-  if (form.id === "plan-form") form.elements.timezone.value = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const beside = form.closest("li[id], article[id], #plan-form");
+  const isPlan = form === planForm;
+  if (isPlan) form.elements.timezone.value = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const response = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), ...fragment }).catch(() => null);
-  if (!response) return tell(document.body.dataset.failed);
-  if (!response.ok) return tell((await response.json().catch(() => null))?.error?.message);
-  if (form.id === "plan-form") {
+  if (!response?.ok) return tell(response ? await reason(response) : words.unreached, beside);
+  if (isPlan) {
     history.replaceState(null, "", "/");
     form.reset();
   }
-  await refresh("documents");
+  await refresh("documents", { ticks: !isPlan });
   await refresh("plans");
-  if (form.id === "plan-form") $("#plans .plan")?.scrollIntoView({ block: "nearest" });
+  if (isPlan) $("#plans .plan")?.scrollIntoView({ block: "nearest" });
 });
 
 const sheet = $("#sheet");
-document.addEventListener("click", async event => {
-  const link = event.target.closest?.("a.source");
+async function showPassage(link) {
+  const response = await fetch(link.href, fragment).catch(() => null);
+  if (!response?.ok) return tell(response ? await reason(response) : words.unreached, link.closest("article[id]"));
+  const shown = new DOMParser().parseFromString(await response.text(), "text/html");
+  $("#passage").replaceChildren(...shown.body.childNodes);
+  sheet.showModal();
+  sheet.scrollTop = 0;
+  $("#passage").focus({ preventScroll: true });
+}
+
+async function showMore(link) {
+  const query = new URLSearchParams(location.search);
+  query.set(link.dataset.list, new URL(link.href).searchParams.get(link.dataset.list));
+  history.replaceState(null, "", `?${query}`);
+  await refresh(link.dataset.list);
+}
+
+document.addEventListener("click", event => {
+  const link = event.target.closest?.("a.source, a.more");
   if (link && !event.metaKey && !event.ctrlKey) {
     event.preventDefault();
-    const response = await fetch(link.href, fragment).catch(() => null);
-    if (!response?.ok) return tell((await response?.json().catch(() => null))?.error?.message ?? document.body.dataset.failed);
-    const shown = new DOMParser().parseFromString(await response.text(), "text/html");
-    $("#passage").replaceChildren(...shown.body.childNodes);
-    sheet.showModal();
-    $("#passage").focus();
+    if (link.matches(".more")) showMore(link);
+    else showPassage(link);
   }
-  if (event.target === sheet) sheet.close();
+  if (event.target === sheet && event.clientX < sheet.getBoundingClientRect().left) sheet.close();
+  for (const asked of all(".confirm[open]")) if (!asked.contains(event.target)) asked.open = false;
+});
+document.addEventListener("keydown", event => {
+  const asked = event.key === "Escape" && $(".confirm[open]");
+  if (!asked) return;
+  asked.open = false;
+  $("summary", asked).focus();
 });
 
 $("#theme").addEventListener("click", () => {

@@ -8,16 +8,18 @@ mod passage;
 mod plan_view;
 mod plans;
 mod ring;
+mod row;
 mod study;
 mod words;
 
 use axum::Router;
 use axum::extract::Path;
-use axum::http::header;
+use axum::http::{HeaderMap, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use rust_embed::RustEmbed;
 
+use self::layout::Reader;
 use crate::error::ApiError;
 use crate::identity::Visitor;
 use crate::settings::Api;
@@ -44,6 +46,21 @@ pub(super) fn study_pages() -> Router<Api> {
 /// The operators' page.
 pub(super) fn console_pages() -> Router<Api> {
     Router::new().route("/", get(console::page)).route("/assets/{*path}", get(asset))
+}
+
+/// Answers an address that does not exist: a page for a browser, the contract's error for a program.
+pub(super) async fn missing(
+    Reader(words): Reader,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let error = ApiError::not_found();
+    let accepted = headers.get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok());
+    let is_browser = accepted.is_some_and(|accepted| accepted.contains("text/html"));
+    if is_browser && !uri.path().starts_with("/api/") {
+        return Ok(forms::problem_page(words, &error));
+    }
+    Err(error)
 }
 
 async fn asset(_: Visitor, Path(path): Path<String>) -> Result<Response, ApiError> {

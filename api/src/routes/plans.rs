@@ -20,7 +20,7 @@ use crate::settings::Api;
 /// The most materials of a plan.
 const MATERIALS_MAX: usize = 5;
 /// The time zone of a plan that names none.
-const DEFAULT_ZONE: &str = "Asia/Seoul";
+pub(super) const DEFAULT_ZONE: &str = "Asia/Seoul";
 
 /// Asks for a plan.
 #[utoipa::path(post, path = "/api/plans", tag = "Plans",

@@ -8,7 +8,7 @@ use crate::author::{Brief, BriefMaterial, ModuleAnswer, SessionAnswer, Structure
 use crate::id::SessionId;
 use crate::plan::{Generator, Module, Plan, Session, SessionStatus, Source, Warning};
 use crate::ports::SavedPlan;
-use crate::requirements::Wishes;
+use crate::requirements::{Deadline, Wishes};
 use crate::schedule::{Rules, Schedule, schedule};
 
 /// Gives every session its id, its day and its source.
@@ -25,13 +25,14 @@ pub(super) fn assemble(
         count,
         &Rules {
             today: brief.today,
-            target: plan.request.target_due_date,
+            target: brief.target_due_date,
             week_max: plan.request.sessions_per_week.map(u32::from),
             days: wishes.days,
         },
     );
     let mut warnings = Vec::new();
-    warnings.extend(infeasible(plan, &schedule));
+    warnings.extend(target_from_goal(plan, brief));
+    warnings.extend(infeasible(brief, &schedule));
     warnings.extend(structure.unmet.iter().map(|wish| unmet(wish)));
     let mut index = 0;
     let modules =
@@ -98,8 +99,18 @@ fn to_index(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
 }
 
-fn infeasible(plan: &Plan, schedule: &Schedule) -> Option<Warning> {
-    let (target, feasible) = (plan.request.target_due_date?, schedule.feasible_date?);
+/// Says which date was read from the goal, so that nobody wonders where it comes from.
+fn target_from_goal(plan: &Plan, brief: &Brief) -> Option<Warning> {
+    let target = brief.target_due_date.filter(|_| plan.request.target_due_date.is_none())?;
+    let words = Deadline::read(&brief.goal)?.words;
+    let message = format!(
+        "the goal says “{words}”, so the plan is made to end by {target}; a target date or a number of sessions per week in the request wins over it"
+    );
+    Some(warning("TARGET_DATE_FROM_GOAL", message, "targetDueDate", json!(target)))
+}
+
+fn infeasible(brief: &Brief, schedule: &Schedule) -> Option<Warning> {
+    let (target, feasible) = (brief.target_due_date?, schedule.feasible_date?);
     let message = format!(
         "the sessions do not fit before {target}; the nearest day on which they can end is {feasible}"
     );

@@ -1,6 +1,7 @@
 //! What a plan is made from: its materials' bundles and the brief for the author.
 
 use futures::future::try_join_all;
+use jiff::civil::Date;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -9,8 +10,9 @@ use crate::error::{ErrorClass, ErrorCode, Result, StudyError};
 use crate::id::PlanId;
 use crate::language::Language;
 use crate::material::{Material, MaterialStatus};
-use crate::plan::{Generator, Plan};
+use crate::plan::{Generator, Plan, PlanRequest};
 use crate::ports::{Ports, Run};
+use crate::requirements::Deadline;
 
 /// How soon to look again whether the materials are READY.
 const RETRY_AFTER_MS: u64 = 5_000;
@@ -87,14 +89,22 @@ pub(super) async fn brief(
             Ok::<_, StudyError>(BriefMaterial { id, title, bundle })
         }
     };
+    let today = ports.calendar.today(&plan.request.timezone);
     Ok(Brief {
         goal: plan.request.goal.clone(),
         special_requirements: plan.request.special_requirements.clone(),
         language: Language::of(&plan.request.goal),
-        today: ports.calendar.today(&plan.request.timezone),
-        target_due_date: plan.request.target_due_date,
+        today,
+        target_due_date: target_date(&plan.request, today),
         materials: try_join_all(materials.iter().map(open)).await?,
     })
+}
+
+/// The date that was asked for; without one and without a pace, the one that the goal names.
+fn target_date(request: &PlanRequest, today: Date) -> Option<Date> {
+    let from_goal = || Deadline::read(&request.goal)?.from(today);
+    let is_free = request.sessions_per_week.is_none();
+    request.target_due_date.or_else(|| from_goal().filter(|_| is_free))
 }
 
 /// The title that a material had when the plan was asked for, unless it had none of its own then.

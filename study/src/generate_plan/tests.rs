@@ -221,6 +221,36 @@ async fn dates_and_warnings_follow_the_request() {
     assert_eq!(plan.warnings[1].facts["requirement"], "Explain it nicely");
 }
 
+#[tokio::test]
+async fn a_goal_that_says_in_two_weeks_is_reached_by_then_and_the_plan_says_so() {
+    let (world, id) =
+        world_with(|_, plan| plan.request.goal = "Understand files in two weeks".to_owned());
+    run(&world, &id).await.unwrap();
+    let plan = saved(&world).remove(0);
+    let last = plan.modules.iter().flat_map(|module| &module.sessions).next_back().unwrap();
+    assert!(last.scheduled_for_date <= date(2026, 3, 16), "{last:?}");
+    assert!(last.scheduled_for_date > date(2026, 3, 9), "spread over both weeks: {last:?}");
+    let warning = &plan.warnings[0];
+    assert_eq!(warning.code, "TARGET_DATE_FROM_GOAL");
+    assert_eq!(warning.facts["targetDueDate"], "2026-03-16");
+}
+
+#[tokio::test]
+async fn a_date_or_a_pace_in_the_request_wins_over_the_words_of_the_goal() {
+    for (target, pace) in [(Some(date(2026, 12, 1)), None), (None, Some(1))] {
+        let (world, id) = world_with(|_, plan| {
+            plan.request.goal = "Understand files in two days".to_owned();
+            plan.request.target_due_date = target;
+            plan.request.sessions_per_week = pace;
+        });
+        run(&world, &id).await.unwrap();
+        let plan = saved(&world).remove(0);
+        let last = plan.modules.iter().flat_map(|module| &module.sessions).next_back().unwrap();
+        assert!(last.scheduled_for_date > date(2026, 3, 9), "{last:?}");
+        assert_eq!(plan.warnings, []);
+    }
+}
+
 /// An author that counts, and gives answers of the local one with a fault if asked to.
 struct CountingAuthor {
     structures: AtomicUsize,

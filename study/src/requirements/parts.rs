@@ -99,7 +99,7 @@ pub(super) fn read(clause: &str, omit: &mut Vec<String>, stress: &mut Vec<String
         let mut parts: Vec<&str> = object
             .rsplit(',')
             .enumerate()
-            .take_while(|(place, part)| is_name(*place, part))
+            .take_while(|(place, part)| is_name(*place, part) && !is_in_days(object, part))
             .map(|(_, part)| part)
             .collect();
         parts.reverse();
@@ -235,6 +235,15 @@ fn without_particles(object: &str) -> &str {
         object = object.strip_suffix(ending).unwrap_or(object);
     }
     object
+}
+
+/// Tells whether a piece of a Korean list is one of the days that the list names: `일` in "토, 일",
+/// or `화목`, which alone are other words.
+fn is_in_days(object: &str, piece: &str) -> bool {
+    let piece = piece.trim();
+    let is_word = !piece.contains(char::is_whitespace);
+    names_days(object) && names_days(&format!("{piece}, 월"))
+        || is_word && names_days(&format!("{piece} 제외"))
 }
 
 /// Tells whether a piece of a Korean list, counted from its end, still names a part: not days, not

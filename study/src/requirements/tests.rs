@@ -37,6 +37,8 @@ fn days_off_are_read_in_english() {
     check_days("skip Mon, Wed and Fri", "THSU");
     check_days("please keep Sundays free", "MTWHFS");
     check_days("every day but Sundays", "MTWHFS");
+    check_days("nothing on weekends", "MTWHF");
+    check_days("Mondays are bad for me", "TWHFSU");
 }
 
 #[test]
@@ -87,6 +89,8 @@ fn days_off_are_read_in_korean() {
     check_days("화요일에는 공부를 못 해요", "MWHFSU");
     check_days("토, 일은 쉽니다", "MTWHF");
     check_days("주말만 쉬고 싶어요", "MTWHF");
+    check_days("화목 제외", "MWFSU");
+    check_days("토, 일 빼고", "MTWHF");
 }
 
 #[test]

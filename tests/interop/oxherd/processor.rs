@@ -34,6 +34,12 @@ impl Script {
         self.runs.lock().unwrap().clone()
     }
 
+    pub(super) fn tally(&self) -> Value {
+        let runs = self.runs.lock().unwrap();
+        let ended = runs.iter().filter(|run| !run["ended"].is_null()).count();
+        json!({ "begun": runs.len(), "ended": ended })
+    }
+
     pub(super) fn release(&self) {
         self.released.send_replace(true);
     }
@@ -63,6 +69,13 @@ impl Script {
                 "delay_once" if job.job.attempts_started == 1 => {
                     let failure = Failure::new("NOT_READY", "once more");
                     return Err(JobError::DelayUntil { until_ms: now_ms() + ms, failure });
+                }
+                "children_values" => {
+                    let children = context.children().await.map_err(told)?;
+                    let values = children.processed.iter().map(|(key, value)| {
+                        (key.to_string(), value.decode().unwrap_or(Value::Null))
+                    });
+                    return Ok(Value::Object(values.collect()));
                 }
                 "limit_once" if job.job.attempts_started == 1 => {
                     context.rate_limit(Duration::from_millis(ms)).await.map_err(told)?;

@@ -76,7 +76,7 @@ async fn many(queue: &dyn Backend, method: &str, args: &Value) -> Result<Value, 
             queue.retry_all(state, None).await.map(Value::from).map_err(text)
         }
         "promoteJobs" => queue.promote_all().await.map(Value::from).map_err(text),
-        other => Err(format!("Oxherd has no {other} of a queue here")),
+        other => super::families::queue(queue, other, args).await,
     }
 }
 
@@ -101,6 +101,7 @@ pub(super) async fn job(
         "updateData" => queue.change_data(&id, encoded(&args[0])?).await,
         "updateProgress" => queue.progress(&id, encoded(&args[0])?).await.map(drop),
         "log" => queue.log(&id, of(&args[0]), None).await,
+        "removeChildDependency" => queue.remove_child_dependency(&id).await.map(drop),
         "cancel" => queue.cancel(&id).await.map(drop),
         other => return Err(format!("Oxherd has no {other} of a job here")),
     };

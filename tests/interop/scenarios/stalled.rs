@@ -16,18 +16,23 @@ scenarios![
     s_080_a_frozen_worker_that_comes_back_too_late_changes_nothing,
 ];
 
-/// Lets a process of its own take the jobs of `q` and kills it while it runs them.
-async fn die(row: &Row, like: &Side, concurrency: usize) {
+/// Lets a process of its own take jobs of `q`, which it never ends.
+async fn holding(row: &Row, like: &Side, concurrency: usize) -> Side {
     let victim = row.fresh(like);
     let options = json!({ "concurrency": concurrency });
     let worker = victim.work("q", options, json!([["hold", null]])).await;
     worker.begun(concurrency).await;
-    victim.peer.signal("-KILL").await;
+    victim
+}
+
+/// Lets a process of its own take a job of `q` and kills it while it runs.
+async fn die(row: &Row, like: &Side) {
+    holding(row, like, 1).await.peer.signal("-KILL").await;
 }
 
 async fn taken_back(row: &Row, victim: &Side, rescuer: &Side) {
     let id = row.node().add("q", "first", json!({}), json!({})).await;
-    die(row, victim, 1).await;
+    die(row, victim).await;
     let next = row.node().add("q", "second", json!({}), json!({})).await;
 
     let worker = rescuer.work("q", json!({ "concurrency": 1 }), json!([["sleep", 300]])).await;
@@ -53,8 +58,8 @@ async fn s_076_the_job_of_a_killed_node_worker_is_taken_back_by_us(row: Row) {
 
 async fn s_077_a_job_that_killed_its_worker_twice_fails_and_does_not_run_again(row: Row) {
     let id = row.node().add("q", "deadly", json!({}), json!({ "attempts": 5 })).await;
-    die(&row, &row.ours(), 1).await;
-    die(&row, &row.ours(), 1).await;
+    die(&row, &row.ours()).await;
+    die(&row, &row.ours()).await;
 
     let ours = row.ours().work("q", json!({}), json!([])).await;
     let node = row.node().work("q", json!({}), json!([])).await;
@@ -67,8 +72,10 @@ async fn s_077_a_job_that_killed_its_worker_twice_fails_and_does_not_run_again(r
 
 async fn s_078_twenty_killed_jobs_are_each_taken_back_once(row: Row) {
     row.node().add_bulk("q", vec![json!({ "name": "x", "data": {} }); 20]).await;
-    die(&row, &row.ours(), 10).await;
-    die(&row, &row.node(), 10).await;
+    let victims = [holding(&row, &row.ours(), 10).await, holding(&row, &row.node(), 10).await];
+    for victim in victims {
+        victim.peer.signal("-KILL").await;
+    }
 
     let options = json!({ "concurrency": 3 });
     let ours = row.ours().work("q", options.clone(), json!([["sleep", 20]])).await;

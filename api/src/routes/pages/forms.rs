@@ -8,9 +8,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use oxherd_queue::JobId;
 use oxherd_study::accept::{Action, NewUpload};
-use oxherd_study::material::MaterialStatus;
 use oxherd_study::plan::SessionStatus;
-use oxherd_study::ports::{MaterialFilter, PageRequest};
 use oxherd_study::upload::declared_kind;
 use oxherd_study::{PlanId, SessionId, UploadId, UserId};
 use serde_json::{Value, json};
@@ -25,9 +23,6 @@ use crate::routes::plans::{plan_id, read_request};
 use crate::routes::{plan_changes, plans, uploads};
 use crate::settings::Api;
 
-/// The most materials that a plan is made of.
-const MATERIALS_MAX: u32 = 5;
-
 /// A form's answer: back to the page; for the script nothing more than that it went well.
 fn back(headers: &HeaderMap, to: &str) -> Response {
     if headers.contains_key("x-fragment") {
@@ -36,24 +31,31 @@ fn back(headers: &HeaderMap, to: &str) -> Response {
     (StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response()
 }
 
-/// Turns an error into a page for people; the script gets the error as it is.
-fn tell(words: &Words, headers: &HeaderMap, outcome: ApiResult<Response>) -> ApiResult<Response> {
-    match outcome {
-        Err(error) if !headers.contains_key("x-fragment") => {
-            let says = words.failure(error.code).map_or(error.message, str::to_owned);
-            let mut response = page(
-                words,
-                "Oxherd",
-                None,
-                maud::html! {
-                    body { main { p class="problem" role="alert" { (says) } p { a href="/" { (words.back) } } } }
-                },
-            );
-            *response.status_mut() = error.status;
-            Ok(response)
+/// Says an error in the reader's words: as a page, or, for the script, in the error's own form.
+pub(super) fn tell(
+    words: &Words,
+    headers: &HeaderMap,
+    outcome: ApiResult<Response>,
+) -> ApiResult<Response> {
+    outcome.or_else(|error| {
+        if headers.contains_key("x-fragment") {
+            return Err(ApiError { message: words.refusal(&error), ..error });
         }
-        other => other,
-    }
+        Ok(problem_page(words, &error))
+    })
+}
+
+/// The page that says an error, with the way back.
+pub(super) fn problem_page(words: &Words, error: &ApiError) -> Response {
+    let body = maud::html! {
+        body { main {
+            p class="problem" role="alert" { (words.refusal(error)) }
+            p { a href="/" { (words.back) } }
+        } }
+    };
+    let mut response = page(words, "Oxherd", None, body);
+    *response.status_mut() = error.status;
+    response
 }
 
 pub(super) async fn upload(
@@ -151,35 +153,27 @@ async fn request_plan(
     request: Request,
 ) -> ApiResult<PlanId> {
     let form = read_form_text(request, api.parts.settings.body_max).await?;
-    let body = plan_body(api, user, &form).await?;
     let id = PlanId::random();
-    let action = Action::CreatePlan { id: id.clone(), request: read_request(api, &body)? };
+    let action =
+        Action::CreatePlan { id: id.clone(), request: read_request(api, &plan_body(&form))? };
     api.parts.intake.accept(carried.intent(api, user, "", action)).await?;
     Ok(id)
 }
 
-/// Writes the form as the API's request; without a choice it takes the newest documents.
-async fn plan_body(api: &Api, user: &UserId, form: &QueryPairs) -> ApiResult<Value> {
+/// Writes the form as the API's request.
+fn plan_body(form: &QueryPairs) -> Value {
     let given = |name: &str| form.get(name).map(str::trim).filter(|text| !text.is_empty());
-    let mut chosen: Vec<String> = form.all("material").into_iter().map(str::to_owned).collect();
-    if chosen.is_empty() {
-        let page = PageRequest { limit: MATERIALS_MAX, cursor: None };
-        let all =
-            api.parts.ports.catalog.materials(user, &MaterialFilter::default(), &page).await?;
-        let usable = all.rows.into_iter().filter(|m| m.status != MaterialStatus::Failed);
-        chosen = usable.map(|material| material.id.to_string()).collect();
-    }
     let per_week = given("sessionsPerWeek")
         .map(|text| text.parse::<u64>().map_or_else(|_| json!(text), |number| json!(number)));
-    Ok(json!({
+    json!({
         "goal": given("goal"),
-        "materialIds": chosen,
+        "materialIds": form.all("material"),
         "targetDueDate": given("targetDueDate"),
         "sessionsPerWeek": per_week,
         "specialRequirements": given("specialRequirements"),
         "timezone": given("timezone"),
         "waitForMaterials": true,
-    }))
+    })
 }
 
 pub(super) async fn act_on_plan(

@@ -16,7 +16,7 @@ const POLICY: &str = "default-src 'self'; style-src 'self'; script-src 'self'; i
 
 /// The words of the reader: the cookie, else the browser's wish.
 #[derive(Clone, Copy)]
-pub(super) struct Reader(pub(super) &'static Words);
+pub(in crate::routes) struct Reader(pub(super) &'static Words);
 
 impl FromRequestParts<Api> for Reader {
     type Rejection = ApiError;

@@ -4,9 +4,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use maud::{Markup, html};
-use oxherd_study::MaterialId;
 use oxherd_study::chunk::Chunk;
+use oxherd_study::{MaterialId, UserId};
 
+use super::forms::tell;
 use super::layout::{Reader, page, respond};
 use super::words::Words;
 use crate::error::{ApiError, ApiResult};
@@ -26,13 +27,24 @@ pub(super) async fn show(
     query: QueryPairs,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
+    let found = find(&api, &user, words, &query, &headers).await;
+    tell(words, &headers, found)
+}
+
+async fn find(
+    api: &Api,
+    user: &UserId,
+    words: &Words,
+    query: &QueryPairs,
+    headers: &HeaderMap,
+) -> ApiResult<Response> {
     let id = query.get("material").unwrap_or_default();
     let id = MaterialId::parse(id).map_err(|_| not_found())?;
-    let material = api.parts.ports.catalog.material(&user, &id, true).await?;
+    let material = api.parts.ports.catalog.material(user, &id, true).await?;
     let material = material.ok_or_else(not_found)?;
     let start = query.number("start", 0..=u32::MAX, 0)? as usize;
     let end = query.number("end", 0..=u32::MAX, 0)? as usize;
-    let bundle = open(&api, &user, id.as_str()).await?;
+    let bundle = open(api, user, id.as_str()).await?;
     let last = (end + 1).min(bundle.chunks.len()).min(start.saturating_add(CHUNKS_MAX));
     let chunks = bundle.chunks.get(start..last).ok_or_else(ApiError::not_found)?;
     let passage = passage(words, &material.title, chunks);
@@ -57,7 +69,7 @@ fn passage(words: &Words, title: &str, chunks: &[Chunk]) -> Markup {
             @if above != Some(&chunk.heading_path) {
                 h3 class="path" { (chunk.heading_path.join(" › ")) }
                 @if let Some(page) = chunk.page {
-                    p class="facts" { (words.page_short) " " (page) }
+                    p class="facts" { (words.page_number(page)) }
                 }
             }
             ({ above = Some(&chunk.heading_path); maud::PreEscaped("") })

@@ -1,6 +1,5 @@
 //! A plan, opened: its parts as an outline, and the sessions under each.
 
-use jiff::civil::Date;
 use maud::{Markup, html};
 use oxherd_study::plan::{Module, Plan, Session, SessionStatus, Source};
 
@@ -10,7 +9,7 @@ use super::words::Words;
 pub(super) fn body(words: &Words, plan: &Plan) -> Markup {
     html! {
         @if let Some(summary) = &plan.summary { p class="summary" { (summary) } }
-        @for warning in &plan.warnings { p class="warning" role="note" { (warning.message) } }
+        @for warning in &plan.warnings { p class="warning" role="note" { (words.warning(warning)) } }
         ol class="modules" {
             @for (at, module) in plan.modules.iter().enumerate() {
                 li { (module_view(words, plan, module, at)) }
@@ -32,7 +31,7 @@ fn module_view(words: &Words, plan: &Plan, module: &Module, at: usize) -> Markup
                 (ring(share, stroke, &format!("{}: {share} %", module.title)))
                 span class="number" { (at + 1) }
                 strong { (module.title) }
-                span class="says" { (says) " · " (span(module)) }
+                span class="says" { (says) " · " (span(words, module)) }
             }
             @if !module.description.is_empty() { p class="description" { (module.description) } }
             ol class="sessions" {
@@ -43,18 +42,10 @@ fn module_view(words: &Words, plan: &Plan, module: &Module, at: usize) -> Markup
 }
 
 /// The days of a module, first to last.
-fn span(module: &Module) -> String {
+fn span(words: &Words, module: &Module) -> String {
     let first = module.sessions.first().map(|session| session.scheduled_for_date);
     let last = module.sessions.last().map(|session| session.scheduled_for_date);
-    match (first, last) {
-        (Some(first), Some(last)) if first == last => short(first),
-        (Some(first), Some(last)) => format!("{} – {}", short(first), short(last)),
-        _ => String::new(),
-    }
-}
-
-fn short(date: Date) -> String {
-    format!("{}-{:02}-{:02}", date.year(), date.month(), date.day())
+    first.zip(last).map(|(first, last)| words.days(first, last)).unwrap_or_default()
 }
 
 fn session_view(words: &Words, plan: &Plan, session: &Session) -> Markup {
@@ -73,7 +64,7 @@ fn session_view(words: &Words, plan: &Plan, session: &Session) -> Markup {
             @if session.optional { " " em { (words.optional) } }
             p { (session.objective) }
             p class="facts" {
-                time datetime=(session.scheduled_for_date) { (session.scheduled_for_date) }
+                time datetime=(session.scheduled_for_date) { (words.day(session.scheduled_for_date)) }
                 " · " (session.estimated_minutes) (words.minutes)
                 @for source in &session.sources { " · " (source_link(words, plan, source)) }
             }
@@ -93,8 +84,7 @@ fn source_link(words: &Words, plan: &Plan, source: &Source) -> Markup {
         a class="source" href=(address) {
             @if several { @if let Some(material) = material { (material.title) ", " } }
             @match source.page {
-                Some(page) if words.code == "ko" => { (page) (words.page_short) }
-                Some(page) => { (words.page_short) " " (page) }
+                Some(page) => { (words.page_number(page)) }
                 None => { (words.passage) " " (range.start + 1) "–" (range.end + 1) }
             }
         }

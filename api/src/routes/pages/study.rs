@@ -3,16 +3,17 @@
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use jiff::civil::Date;
 use maud::{Markup, html};
-use oxherd_study::material::{Material, MaterialStatus};
-use oxherd_study::plan::Plan;
 
+use super::documents::{self, Documents};
 use super::layout::{self, Reader};
+use super::plans::{self, Plans};
 use super::words::{EN, KO, Words};
-use super::{documents, plans};
 use crate::error::ApiResult;
 use crate::extract::QueryPairs;
 use crate::identity::Caller;
+use crate::routes::plans::DEFAULT_ZONE;
 use crate::settings::Api;
 
 pub(super) async fn page(
@@ -24,9 +25,53 @@ pub(super) async fn page(
     if let Some(language) = query.get("lang") {
         return Ok(switch(language));
     }
-    let materials = documents::load(&api, &user).await?;
-    let plans = plans::load(&api, &user, query.get("plan")).await?;
-    Ok(layout::page(words, "Oxherd", Some("/assets/study.js"), body(words, &materials, &plans)))
+    let documents = documents::load(&api, &user, &query).await?;
+    let plans = plans::load(&api, &user, &query).await?;
+    let busy = documents.is_busy() || plans.is_busy();
+    if busy && query.get("watch").is_some() {
+        return Ok(layout::page(words, "Oxherd", None, watched(words, &documents, &plans)));
+    }
+    let today = api.parts.ports.calendar.today(DEFAULT_ZONE);
+    let body = html! {
+        body data-uploading=(words.uploading) data-left=(words.time_left)
+            data-failed=(words.failed_upload) data-unreached=(words.unreached)
+            data-cancel=(words.cancel) data-retry=(words.retry) data-dismiss=(words.dismiss) {
+            (top(words))
+            main {
+                h1 { (words.headline) }
+                (drop_zone(words))
+                p id="problem" class="problem" role="alert" tabindex="-1" hidden {}
+                p id="offline" class="offline" role="status" hidden { (words.reconnecting) }
+                p id="said" class="unseen" role="status" {}
+                @if busy { noscript { p { a href="/?watch=1" { (words.watch) } } } }
+                section aria-label=(words.documents) { (documents::list(words, &documents)) }
+                (plan_form(words, today, documents.is_busy()))
+                section aria-label=(words.plans) { (plans::list(words, &plans)) }
+            }
+            dialog id="sheet" aria-label=(words.passage) {
+                form method="dialog" { button class="quiet" { (words.close) } }
+                div id="passage" tabindex="0" {}
+            }
+            footer { a href="/docs" { (words.api) } }
+        }
+    };
+    Ok(layout::page(words, "Oxherd", Some("/assets/study.js"), body))
+}
+
+/// The lists alone, fresh every few seconds: for browsers without scripts. It ends at the page
+/// with the forms; those are not here, so nothing that was typed is lost.
+fn watched(words: &Words, documents: &Documents, plans: &Plans) -> Markup {
+    html! {
+        body {
+            meta http-equiv="refresh" content="5";
+            (top(words))
+            main {
+                p { a href="/" { (words.back) } }
+                section aria-label=(words.documents) { (documents::list(words, documents)) }
+                section aria-label=(words.plans) { (plans::list(words, plans)) }
+            }
+        }
+    }
 }
 
 /// Keeps the chosen language in a cookie and comes back to the page.
@@ -40,41 +85,20 @@ fn switch(language: &str) -> Response {
     response
 }
 
-fn body(words: &Words, materials: &[Material], plans: &[Plan]) -> Markup {
-    let busy = materials.iter().any(|material| {
-        matches!(material.status, MaterialStatus::Pending | MaterialStatus::Processing)
-    });
+fn top(words: &Words) -> Markup {
     html! {
-        body data-uploading=(words.uploading) data-left=(words.time_left)
-            data-failed=(words.failed_upload) data-cancel=(words.cancel) {
-            header class="top" {
-                a class="name" href="/" { "Oxherd" }
-                nav {
-                    a href="/?lang=ko" lang="ko" aria-current=[(words.code == KO.code).then_some("true")] { "한국어" }
-                    a href="/?lang=en" lang="en" aria-current=[(words.code == EN.code).then_some("true")] { "EN" }
-                    button type="button" id="theme" class="quiet" aria-label=(words.theme) {
-                        svg viewBox="0 0 24 24" class="icon" aria-hidden="true" {
-                            circle cx="12" cy="12" r="9" {}
-                            path d="M12 3a9 9 0 0 1 0 18z" class="solid" {}
-                        }
+        header class="top" {
+            a class="name" href="/" { "Oxherd" }
+            nav {
+                a href="/?lang=ko" lang="ko" aria-current=[(words.code == KO.code).then_some("true")] { "한국어" }
+                a href="/?lang=en" lang="en" aria-current=[(words.code == EN.code).then_some("true")] { "EN" }
+                button type="button" id="theme" class="quiet" aria-label=(words.theme) {
+                    svg viewBox="0 0 24 24" class="icon" aria-hidden="true" {
+                        circle cx="12" cy="12" r="9" {}
+                        path d="M12 3a9 9 0 0 1 0 18z" class="solid" {}
                     }
                 }
             }
-            main {
-                h1 { (words.headline) }
-                (drop_zone(words))
-                p id="problem" class="problem" role="alert" hidden {}
-                p id="offline" class="offline" role="status" hidden { (words.reconnecting) }
-                section aria-label=(words.documents) { (documents::list(words, materials)) }
-                (plan_form(words, busy))
-                section aria-label=(words.plans) aria-live="polite" { (plans::list(words, plans)) }
-            }
-            dialog id="sheet" aria-label=(words.passage) {
-                form method="dialog" { button class="quiet" { (words.close) } }
-                div id="passage" tabindex="0" {}
-            }
-            footer { a href="/docs" { (words.api) } }
-            noscript { meta http-equiv="refresh" content="5"; }
         }
     }
 }
@@ -83,11 +107,12 @@ fn drop_zone(words: &Words) -> Markup {
     html! {
         form id="drop" class="drop" method="post" action="/study/documents"
             enctype="multipart/form-data" {
-            p { (words.types) }
+            p class="with-script" { (words.drop_here) }
             label class="button" for="files" { (words.choose) }
             input id="files" type="file" name="file" multiple
                 accept=".pdf,.docx,.html,.htm,.md,.markdown,.txt";
             button class="primary without-script" { (words.send) }
+            p class="says" { (words.types) }
         }
         div class="samples" {
             (words.or_sample)
@@ -100,13 +125,13 @@ fn drop_zone(words: &Words) -> Markup {
     }
 }
 
-fn plan_form(words: &Words, busy: bool) -> Markup {
+fn plan_form(words: &Words, today: Date, busy: bool) -> Markup {
     html! {
         form id="plan-form" class="plan-form" method="post" action="/study/plans" {
             label class="wide" { (words.goal)
                 input name="goal" required maxlength="500" placeholder=(words.goal_example);
             }
-            label { (words.until) input type="date" name="targetDueDate"; }
+            label { (words.until) input type="date" name="targetDueDate" min=(today); }
             label { (words.per_week)
                 input type="number" name="sessionsPerWeek" min="1" max="21" inputmode="numeric";
             }

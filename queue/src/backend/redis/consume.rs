@@ -23,11 +23,10 @@ const RENEW_MAX: usize = 1000;
 const LIMIT_WAIT_MAX_MS: u64 = 30_000;
 
 /// The fields that a claim reads of every job, in the order of the script.
-const FIRST_FIELDS: [&str; 8] =
-    ["name", "data", "opts", "timestamp", "delay", "priority", "ats", "defa"];
+const FIRST_FIELDS: [&str; 10] =
+    ["name", "data", "opts", "timestamp", "delay", "priority", "ats", "defa", "progress", "parent"];
 /// The fields that only a job that was started before can have.
-const LATER_FIELDS: [&str; 6] =
-    ["atm", "stc", "progress", "failedReason", "stacktrace", "attemptsMade"];
+const LATER_FIELDS: [&str; 5] = ["atm", "stc", "failedReason", "stacktrace", "attemptsMade"];
 
 #[async_trait]
 impl Consume for RedisQueue {

@@ -194,6 +194,9 @@ impl Fields {
             reading.unreadable = told;
             progress
         });
+        if let Some(text) = self.take("parent") {
+            reading.parent(&text);
+        }
         let result = self
             .take("returnvalue")
             .map(|text| Payload::parse(text.as_str()).unwrap_or_else(|_| json_string(&text)));
@@ -253,6 +256,17 @@ impl Reading {
                 self.repairs.push((field, payload.as_str().to_owned()));
                 payload
             }
+        }
+    }
+
+    /// Checks the link to the parent; what is no JSON is told and marked for removal, so that at least
+    /// the end of the job reaches its parent.
+    fn parent(&mut self, text: &str) {
+        if !text.is_empty()
+            && let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text)
+        {
+            self.tell(format!("parent is not JSON: {error}"));
+            self.repairs.push(("parent", String::new()));
         }
     }
 

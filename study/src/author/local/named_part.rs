@@ -2,6 +2,7 @@
 //!
 //! Conservative: a part is found only when a heading answers to its name.
 
+use super::boilerplate::is_boilerplate;
 use super::heading::{Heading, headings};
 use super::wording::without_number;
 use crate::author::Brief;
@@ -55,21 +56,82 @@ fn find_one(headings: &[Heading], name: &str) -> Vec<ChunkRange> {
     let chunk_count = headings.iter().map(|heading| heading.end + 1).max().unwrap_or(0);
     let numbers = numbers(name);
     let words = content_words(name);
+    let counted = counted_chapters(headings, name);
     let mut found: Vec<ChunkRange> = Vec::new();
-    for heading in headings {
+    for (place, heading) in headings.iter().enumerate() {
         let range = ChunkRange { start: heading.start, end: heading.end };
         let inside = found.iter().any(|known| known.start <= range.start && range.end <= known.end);
         // A heading over nearly everything is the document, not a part of it.
         let is_document = u64::from(range.count()) * 10 >= u64::from(chunk_count) * 9;
         let answers = match &numbers {
-            Some(numbers) => numbers.iter().any(|number| has_number(&heading.title, number)),
-            None => has_words(&heading.title, &words),
+            Some(numbers) if counted.is_empty() => {
+                numbers.iter().any(|number| has_number(&heading.title, number))
+            }
+            Some(numbers) => counted
+                .iter()
+                .any(|(chapter, number)| *chapter == place && numbers.contains(number)),
+            None => has_words(&heading.title, &words) || is_same_back_matter(&heading.title, name),
         };
         if answers && !inside && !is_document {
             found.push(range);
         }
     }
     found
+}
+
+/// Returns the chapters with the numbers that a reader counts, when a wish names a chapter and the
+/// headings of the document carry no numbers: the bookmarks of a PDF never do.
+fn counted_chapters(headings: &[Heading], name: &str) -> Vec<(usize, String)> {
+    let lower = name.to_lowercase();
+    let is_chapter = lower.starts_with("chapter") || lower.ends_with('장');
+    let count_at = |depth: usize| headings.iter().filter(|h| h.depth == depth).count();
+    // A single root is the title of the document; its chapters are below.
+    let deepest = headings.iter().map(|heading| heading.depth).max().unwrap_or(0);
+    let Some(depth) = (0..=deepest).find(|&depth| count_at(depth) >= 2).filter(|_| is_chapter)
+    else {
+        return Vec::new();
+    };
+    let chapters = headings.iter().enumerate().filter(|(_, heading)| {
+        heading.depth == depth
+            && !is_boilerplate(&heading.title)
+            && !is_front_matter(&heading.title)
+            && back_matter(&heading.title).is_none()
+    });
+    let chapters: Vec<(usize, &Heading)> = chapters.collect();
+    if chapters.iter().any(|(_, heading)| without_number(&heading.title) != heading.title) {
+        return Vec::new();
+    }
+    (1..).zip(chapters).map(|(number, (place, _)): (u32, _)| (place, number.to_string())).collect()
+}
+
+fn is_front_matter(title: &str) -> bool {
+    let plain = title.trim().to_lowercase();
+    ["preface", "foreword", "prologue", "머리말", "서문", "들어가며", "일러두기"]
+        .contains(&plain.as_str())
+}
+
+/// A kind of part that stands behind the chapters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BackMatter {
+    Appendix,
+    Index,
+}
+
+/// Tells by its first word, in either language, whether a name is one of back matter.
+fn back_matter(name: &str) -> Option<BackMatter> {
+    let lower = name.trim().to_lowercase();
+    let first = lower.split(|c: char| !c.is_alphanumeric()).find(|word| *word != "the")?;
+    match first {
+        "appendix" | "appendices" | "appendixes" | "부록" => Some(BackMatter::Appendix),
+        "index" | "indexes" | "indices" | "색인" | "찾아보기" => Some(BackMatter::Index),
+        _ => None,
+    }
+}
+
+/// Tells whether a wish that is nothing but "appendix" or "색인" means this heading.
+fn is_same_back_matter(title: &str, name: &str) -> bool {
+    let is_bare = name.split_whitespace().filter(|word| *word != "the").count() == 1;
+    is_bare && back_matter(name).is_some_and(|kind| back_matter(title) == Some(kind))
 }
 
 /// Cuts a list into names; `chapters 3 and 4` gives `chapter 3` and `chapter 4`.
@@ -197,6 +259,34 @@ mod tests {
         check("설치와 디스크", &[(40, 59), (30, 39)]);
         check("quantum mechanics", &[]);
         check("it", &[]);
+    }
+
+    #[test]
+    fn chapters_without_numbers_are_counted() {
+        let chunks = (0..100).map(|index| chunk(index, "text")).collect();
+        let inner = vec![node("What is this?", 2, 10, 19, vec![])];
+        let roots = vec![
+            node("Preface", 1, 0, 9, vec![]),
+            node("Definitions and overview", 1, 10, 39, inner),
+            node("설치", 1, 40, 59, vec![]),
+            node("Compatibility issues", 1, 60, 79, vec![]),
+            node("부록 A. 허가서", 1, 80, 89, vec![]),
+            node("색인", 1, 90, 99, vec![]),
+        ];
+        let list = [headings(&bundle(chunks, roots))];
+        for (wish, expected) in [
+            ("chapter 1", vec![(10, 39)]),
+            ("3장", vec![(60, 79)]),
+            ("chapters 1 and 2", vec![(10, 39), (40, 59)]),
+            ("chapter 4", vec![]),
+            ("the appendix", vec![(80, 89)]),
+            ("index", vec![(90, 99)]),
+        ] {
+            let parts = find(&list, wish);
+            let found = parts.iter().flat_map(|part| &part.found);
+            let found: Vec<_> = found.map(|(_, range)| (range.start, range.end)).collect();
+            assert_eq!(found, expected, "{wish}");
+        }
     }
 
     #[test]

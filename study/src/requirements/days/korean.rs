@@ -123,6 +123,11 @@ fn without_particle(word: &str) -> (&str, bool) {
     (word, false)
 }
 
+/// Tells whether the word behind a name takes it off.
+fn takes_off(words: &[&str], at: usize) -> bool {
+    words.get(at + 1).is_some_and(|next| says_off(next))
+}
+
 fn letters(names: &str) -> Option<u8> {
     let bit = |letter| "월화수목금토일".chars().position(|day| day == letter).map(|day| 1 << day);
     let days = names.chars().try_fold(0_u8, |days, letter| Some(days | bit(letter)?))?;
@@ -148,7 +153,8 @@ fn bare_letters(words: &[&str], at: usize, stem: &str, has_particle: bool) -> Op
     };
     let accepted = match places.len() {
         1 => beside_another(),
-        2 => ordered && has_particle,
+        // "화목 제외"; without a word that says so two letters are a word of their own.
+        2 => ordered && (has_particle || takes_off(words, at)) && stem != "금일",
         _ => ordered,
     };
     accepted.then_some(days)
