@@ -16,3 +16,4 @@ mod node;
 mod outage;
 mod second_reader;
 mod supervision;
+mod uploads;
