@@ -19,7 +19,7 @@ const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECTIONS_MAX: usize = 10_000;
 /// What is read ahead of a connection, and so the longest request head. A thousand uploads at once
 /// each hold a few pieces of this size.
-const READ_AHEAD: usize = 16 * 1024;
+const READ_AHEAD: usize = 12 * 1024;
 /// How long requests may go on once the drain has begun.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -15,5 +15,7 @@ mod idle;
 mod journey;
 mod node;
 mod outage;
+mod reads;
 mod second_reader;
 mod supervision;
+mod uploads;

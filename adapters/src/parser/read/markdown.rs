@@ -16,7 +16,8 @@ pub(super) fn read(bytes: &[u8], draft: &mut Draft) -> Result<(), ReadError> {
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_TASKLISTS
         | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS;
-    let mut walk = Walk { draft, text: String::new(), list_depth: 0, is_metadata: false };
+    let (text_of_block, within) = (String::new(), Markup::default());
+    let mut walk = Walk { draft, text: text_of_block, list_depth: 0, is_metadata: false, within };
     for event in Parser::new_ext(&text, options) {
         walk.event(event)?;
     }
@@ -29,6 +30,16 @@ struct Walk<'a> {
     text: String,
     list_depth: u32,
     is_metadata: bool,
+    within: Markup,
+}
+
+/// What the end of the last line of HTML was in; a comment may go over many lines.
+#[derive(Default, Clone, Copy)]
+enum Markup {
+    #[default]
+    Text,
+    Tag,
+    Comment,
 }
 
 impl Walk<'_> {
@@ -39,7 +50,7 @@ impl Walk<'_> {
             Event::Text(text) | Event::Code(text) => self.text.push_str(&text),
             Event::SoftBreak | Event::HardBreak => self.text.push('\n'),
             // A line of HTML in a Markdown text: its tags are not text, its comments neither.
-            Event::Html(html) | Event::InlineHtml(html) => self.text.push_str(&untagged(&html)),
+            Event::Html(html) | Event::InlineHtml(html) => self.html(&html),
             Event::InlineMath(math) | Event::DisplayMath(math) => self.text.push_str(&math),
             Event::FootnoteReference(_) | Event::Rule | Event::TaskListMarker(_) => {}
         }
@@ -81,6 +92,7 @@ impl Walk<'_> {
                 Ok(())
             }
             TagEnd::Paragraph | TagEnd::Item | TagEnd::HtmlBlock | TagEnd::FootnoteDefinition => {
+                self.within = Markup::Text;
                 self.flush(self.running())
             }
             TagEnd::MetadataBlock(_) => {
@@ -88,6 +100,27 @@ impl Walk<'_> {
                 Ok(())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Keeps what stands outside of tags and comments.
+    fn html(&mut self, mut rest: &str) {
+        loop {
+            let end = match self.within {
+                Markup::Text => "<",
+                Markup::Tag => ">",
+                Markup::Comment => "-->",
+            };
+            let found = rest.split_once(end);
+            if let Markup::Text = self.within {
+                self.text.push_str(found.map_or(rest, |(before, _)| before));
+            }
+            let Some((_, after)) = found else { return };
+            (self.within, rest) = match (self.within, after.strip_prefix("!--")) {
+                (Markup::Text, Some(comment)) => (Markup::Comment, comment),
+                (Markup::Text, None) => (Markup::Tag, after),
+                (Markup::Tag | Markup::Comment, _) => (Markup::Text, after),
+            };
         }
     }
 
@@ -121,21 +154,6 @@ fn number(level: HeadingLevel) -> u8 {
         HeadingLevel::H5 => 5,
         HeadingLevel::H6 => 6,
     }
-}
-
-/// Drops what stands between `<` and `>`.
-fn untagged(html: &str) -> String {
-    let mut is_tag = false;
-    let mut text = String::new();
-    for c in html.chars() {
-        match c {
-            '<' => is_tag = true,
-            '>' if is_tag => is_tag = false,
-            c if !is_tag => text.push(c),
-            _ => {}
-        }
-    }
-    text
 }
 
 #[cfg(test)]
@@ -197,5 +215,13 @@ mod tests {
 
         assert_eq!(blocks[0].1, "Hello");
         assert_eq!(blocks[1].1, "A bold word.");
+    }
+
+    #[test]
+    fn a_comment_over_many_lines_is_not_text() {
+        let blocks = blocks("Before\n\n<!--\nhidden -> a > b\n\n# Hidden\n-->\n\nAfter < all\n");
+
+        let texts: Vec<&str> = blocks.iter().map(|(_, text)| text.as_str()).collect();
+        assert_eq!(texts, ["Before", "After < all"]);
     }
 }

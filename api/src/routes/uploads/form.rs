@@ -2,6 +2,7 @@
 //!
 //! Never holds more of a file than the pieces in flight, however fast it is sent.
 
+use std::sync::Arc;
 use std::task::Poll;
 
 use axum::body::Body;
@@ -15,6 +16,7 @@ use oxherd_study::upload::{StoredFile, Upload, declared_kind};
 use oxherd_study::{UploadId, UserId};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Notify;
 
 use super::transfer::{Pace, Sent, receive};
 use crate::error::{ApiError, ApiResult};
@@ -129,24 +131,34 @@ fn piece_by_piece(mut pieces: Sent) -> Body {
     }))
 }
 
-/// Lends a part's bytes to a stream that lives on its own. A piece is read when the one before
-/// was taken: one is in flight beside the one that is being stored.
+/// Lends a part's bytes to a stream that lives on its own; a piece is read when it is asked for.
 fn piped(mut part: Field<'_>) -> (Sent, impl Future<Output = ApiResult<()>>) {
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
+    let wanted = Arc::new(Notify::new());
+    let asking = (receiver, Arc::clone(&wanted));
+    let bytes = futures::stream::unfold(asking, async |(mut receiver, wanted)| {
+        wanted.notify_one();
+        let piece = receiver.recv().await?;
+        Some((piece, (receiver, wanted)))
+    });
     let pump = async move {
         loop {
-            let Ok(room) = sender.reserve().await else { return Ok(()) };
+            tokio::select! {
+                () = wanted.notified() => {}
+                () = sender.closed() => return Ok(()),
+            }
             match part.chunk().await {
-                Ok(Some(bytes)) => room.send(Ok(bytes)),
+                // Nobody may be left to take it; that has its own error.
+                Ok(Some(bytes)) => drop(sender.send(Ok(bytes)).await),
                 Ok(None) => return Ok(()),
                 Err(error) => {
-                    room.send(Err(axum::Error::new(error)));
+                    let _ = sender.send(Err(axum::Error::new(error))).await;
                     return Err(broken("the multipart body broke off before its end"));
                 }
             }
         }
     };
-    (Box::pin(tokio_stream::wrappers::ReceiverStream::new(receiver)), pump)
+    (Box::pin(bytes), pump)
 }
 
 async fn read_title(mut part: Field<'_>) -> ApiResult<String> {
