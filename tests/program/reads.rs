@@ -5,7 +5,7 @@ use std::time::Instant;
 use futures::future::join_all;
 use serde_json::json;
 
-use crate::support::{Client, on_both_stores};
+use crate::support::{Client, Service, on_both_stores};
 
 /// Reads right after their 202, on each store.
 const READS: usize = 5_000;
