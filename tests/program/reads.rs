@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::{Client, Service, on_both_stores};
 
 /// Reads right after their 202, on each store.
-const READS: usize = 5_000;
+const READS: usize = 10_000;
 /// Clients that send and read side by side, each over a connection that is kept.
 const CLIENTS: usize = 16;
 

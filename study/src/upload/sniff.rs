@@ -5,14 +5,14 @@
 use crate::document::DocumentKind;
 
 /// The bytes of the beginning that are looked at.
-pub(super) const HEAD_MAX: usize = 16 * 1024;
+pub(super) const HEAD_MAX: usize = 8 * 1024;
 /// The bytes of the end that are looked at: the central directory of some thousand files.
 pub(super) const TAIL_MAX: u64 = 256 * 1024;
 
 /// Within how many bytes the mark of a PDF must begin.
 const PDF_MARK_WITHIN: usize = 1024;
 
-/// Tells the kind of a file from its first 16 KiB and its last 256 KiB (which may overlap);
+/// Tells the kind of a file from its first 8 KiB and its last 256 KiB (which may overlap);
 /// `None` when it is none of the kinds. Markdown is not told from plain text.
 #[must_use]
 pub fn sniff(head: &[u8], tail: &[u8]) -> Option<DocumentKind> {
