@@ -12,6 +12,9 @@ use crate::keyspace::Keyspace;
 use crate::peer::{Client, Peer};
 use crate::side::Side;
 
+/// How long the server may take for an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Who plays which side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Roles {
@@ -68,7 +71,11 @@ pub(crate) struct Left {
 impl Row {
     pub(crate) async fn new(world: &Arc<World>, name: &str, roles: Roles, major: u8) -> Self {
         let client = redis::Client::open(world.url.as_str()).unwrap();
-        let redis = client.get_multiplexed_async_connection().await.unwrap();
+        // By default the client gives up after half a second, which ten thousand keys may take.
+        let patience = redis::AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE));
+        let redis = client.get_multiplexed_async_connection_with_config(&patience).await.unwrap();
         Self {
             roles,
             major,
