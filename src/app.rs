@@ -31,6 +31,7 @@ use oxherd_queue::clock::SystemClock;
 use oxherd_queue::worker::WorkerOptions;
 use oxherd_study::author::local::LocalAuthor;
 use oxherd_study::ports::{Acceptance as _, Ports, SystemCalendar};
+use tokio::net::TcpSocket;
 
 use crate::config::{AuthMode, Config};
 
@@ -110,14 +111,22 @@ impl App {
     }
 }
 
+/// How many connections may wait to be accepted; Linux cuts it to `net.core.somaxconn`. With fewer a
+/// burst of clients is dropped by the kernel, unseen by this program.
+const BACKLOG: u32 = 4096;
+
 fn bind(setting: &str, listen: SocketAddr) -> anyhow::Result<TcpListener> {
-    let socket = TcpListener::bind(listen).with_context(|| {
+    let open = || -> std::io::Result<TcpListener> {
+        let socket = if listen.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        socket.bind(listen)?;
+        socket.listen(BACKLOG)?.into_std()
+    };
+    open().with_context(|| {
         format!(
             "cannot listen on {listen} ({setting}); is another service there? choose another port"
         )
-    })?;
-    socket.set_nonblocking(true)?;
-    Ok(socket)
+    })
 }
 
 async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
