@@ -61,3 +61,13 @@ impl LockFile {
         }
     }
 }
+
+impl Drop for LockFile {
+    /// Gives the lock back by name: a child process that is just being started still shares the
+    /// file, and closing it here alone would leave it locked until that child runs.
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(%error, "the lock of the queue is left to the end of this process");
+        }
+    }
+}
