@@ -287,7 +287,8 @@ fn retention_from_wire(wire: &Value) -> Option<Retention> {
     }
 }
 
-fn as_number(value: &Value) -> Option<u64> {
+/// Reads a number as any client may have written it.
+pub(crate) fn as_number(value: &Value) -> Option<u64> {
     match value {
         Value::Number(number) => number.as_u64().or_else(|| {
             let float = number.as_f64()?;

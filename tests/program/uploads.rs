@@ -11,7 +11,7 @@ use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
-use crate::support::{Client, Options, Service, skip};
+use crate::support::{Client, Options, Service, all, skip};
 
 /// Uploads at once.
 const UPLOADS: usize = 1000;
@@ -43,7 +43,7 @@ async fn a_thousand_uploads_at_once_are_all_kept_in_bounded_memory() {
     let accepted: HashSet<String> =
         answers.iter().map(|(_, body)| text(&body["data"]["materialId"])).collect();
     assert_eq!(accepted.len(), UPLOADS);
-    let materials = all_materials(&client).await;
+    let materials = all(&client, "/api/materials").await;
     assert_eq!(materials.len(), UPLOADS, "one material for each upload");
     for material in &materials {
         assert!(accepted.contains(&text(&material["id"])), "{material}");
@@ -81,17 +81,6 @@ fn whole_objects(service: &Service) {
     let sizes: Vec<u64> = uploads.map(|object| object.unwrap().metadata().unwrap().len()).collect();
     assert_eq!(sizes.len(), UPLOADS, "one object for each upload");
     assert!(sizes.iter().all(|size| *size == SIZE as u64), "{sizes:?}");
-}
-
-async fn all_materials(client: &Client) -> Vec<Value> {
-    let (mut materials, mut cursor) = (Vec::new(), String::new());
-    loop {
-        let (status, page) = client.get(&format!("/api/materials?limit=100{cursor}")).await;
-        assert_eq!(status, 200, "{page}");
-        materials.extend(page["data"].as_array().unwrap().iter().cloned());
-        let Some(next) = page["meta"]["nextCursor"].as_str() else { return materials };
-        cursor = format!("&cursor={next}");
-    }
 }
 
 fn text(value: &Value) -> String {

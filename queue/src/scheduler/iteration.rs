@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{QueueError, Result};
 use crate::job::{Job, JobId};
+use crate::options::as_number;
 
 use super::cron::Cron;
 use super::{NewScheduler, Rhythm};
@@ -45,7 +46,7 @@ impl Plan {
         let priority = options.get("priority").and_then(Value::as_u64).unwrap_or(0);
         Self {
             scheduler: scheduler.to_owned(),
-            every_ms: repeat.get("every").and_then(number),
+            every_ms: repeat.get("every").and_then(as_number),
             slot_ms: None,
             priority: u32::try_from(priority).unwrap_or(u32::MAX),
             is_lifo: options.get("lifo") == Some(&Value::Bool(true)),
@@ -121,14 +122,14 @@ pub(crate) fn following(job: &Job, now_ms: u64) -> Result<Option<Plan>, String> 
         Value::Object(members) => members,
         _ => Map::new(),
     };
-    let prev_ms = options.get("prevMillis").and_then(number);
+    let prev_ms = options.get("prevMillis").and_then(as_number);
     for member in ["delay", "timestamp", "repeatJobKey", "prevMillis"] {
         options.remove(member);
     }
     let Some(Value::Object(repeat)) = options.remove("repeat") else {
         return Err("the run of a scheduler has no opts.repeat".to_owned());
     };
-    let member = |name: &str| repeat.get(name).and_then(number);
+    let member = |name: &str| repeat.get(name).and_then(as_number);
     let count = member("count").unwrap_or(0).saturating_add(1);
     let is_over = member("limit").is_some_and(|limit| count > limit)
         || member("endDate").is_some_and(|end| now_ms > end);
@@ -167,19 +168,6 @@ pub(crate) fn scheduler_of(id: &JobId) -> Option<&str> {
     let (scheduler, slot) = id.as_str().strip_prefix("repeat:")?.rsplit_once(':')?;
     let is_slot = !slot.is_empty() && slot.bytes().all(|byte| byte.is_ascii_digit());
     (is_slot && !scheduler.is_empty()).then_some(scheduler)
-}
-
-/// Reads a number as any client may have written it.
-fn number(value: &Value) -> Option<u64> {
-    match value {
-        Value::Number(number) => number.as_u64().or_else(|| {
-            let float = number.as_f64()?;
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
-            (0.0..9e15).contains(&float).then_some(float as u64)
-        }),
-        Value::String(text) => text.parse().ok(),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

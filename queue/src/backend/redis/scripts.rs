@@ -54,7 +54,7 @@ scripts! {
 }
 
 /// Parts that several scripts, or several branches of one, share.
-const FRAGMENTS: [(&str, &str); 11] = [
+const FRAGMENTS: [(&str, &str); 12] = [
     ("settle", include_str!("lua/settle.lua")),
     ("due", include_str!("lua/due.lua")),
     ("claim", include_str!("lua/claim.lua")),
@@ -62,6 +62,7 @@ const FRAGMENTS: [(&str, &str); 11] = [
     ("family", include_str!("lua/family.lua")),
     ("state", include_str!("lua/state.lua")),
     ("deduplicate", include_str!("lua/deduplicate.lua")),
+    ("forget", include_str!("lua/forget.lua")),
     ("erasing", include_str!("lua/erasing.lua")),
     ("place", include_str!("lua/place.lua")),
     ("slot", include_str!("lua/slot.lua")),

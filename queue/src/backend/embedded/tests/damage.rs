@@ -1,6 +1,7 @@
 //! A second process, a cut or changed file, and jobs that take their process down.
 
 use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -171,6 +172,15 @@ fn small_disk() -> Option<SmallDisk> {
     Some(SmallDisk(folder))
 }
 
+/// A small disk on which another file takes most of the room: the disk, the folder for a store, and
+/// that file.
+fn crowded_disk() -> Option<(SmallDisk, PathBuf, PathBuf)> {
+    let disk = small_disk()?;
+    let (folder, other) = (disk.0.path().join("data"), disk.0.path().join("other"));
+    std::fs::write(&other, vec![1; 14 * 1024 * 1024]).unwrap();
+    Some((disk, folder, other))
+}
+
 struct SmallDisk(tempfile::TempDir);
 
 impl Drop for SmallDisk {
@@ -193,9 +203,7 @@ async fn fill(queue: &dyn Backend) -> u64 {
 
 #[tokio::test]
 async fn a_store_on_a_full_disk_goes_on_when_there_is_room() {
-    let Some(disk) = small_disk() else { return };
-    let (folder, other) = (disk.0.path().join("data"), disk.0.path().join("other"));
-    std::fs::write(&other, vec![1; 14 * 1024 * 1024]).unwrap();
+    let Some((_disk, folder, other)) = crowded_disk() else { return };
     let store = EmbeddedStore::open(&folder, TestClock::new()).unwrap();
     let queue = store.queue("q").await.unwrap();
 
@@ -212,9 +220,7 @@ async fn a_store_on_a_full_disk_goes_on_when_there_is_room() {
 
 #[tokio::test]
 async fn a_store_can_be_opened_on_a_full_disk() {
-    let Some(disk) = small_disk() else { return };
-    let (folder, other) = (disk.0.path().join("data"), disk.0.path().join("other"));
-    std::fs::write(&other, vec![1; 14 * 1024 * 1024]).unwrap();
+    let Some((_disk, folder, _)) = crowded_disk() else { return };
     let store = EmbeddedStore::open(&folder, TestClock::new()).unwrap();
     let queue = store.queue("q").await.unwrap();
     let added = fill(&*queue).await;

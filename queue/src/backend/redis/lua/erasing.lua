@@ -1,4 +1,5 @@
 -- Removing many jobs. A fragment; expects `base`, `marks` and `clock`.
+--@include forget
 
 -- Frees a parent of a child that is gone; one in this queue that waited for nothing else is deleted
 -- with it, and so on upwards.
@@ -10,8 +11,7 @@ local function detach(parent, child)
   if home == base then
     local above = redis.call('HGET', parent, 'parentKey')
     if above then detach(above, parent) end
-    redis.call('DEL', parent, parent .. ':logs', parent .. ':dependencies',
-      parent .. ':processed', parent .. ':failed', parent .. ':unsuccessful')
+    forget(id)
   else
     redis.call('RPUSH', home .. 'wait', id)
     if redis.call('HEXISTS', home .. 'meta', 'paused') == 0 then
@@ -26,10 +26,6 @@ local function erase_job(id)
   local row = redis.pcall('HMGET', job, 'parentKey', 'deid')
   if row.err then row = {} end
   if row[1] then detach(row[1], job) end
-  if row[2] and redis.call('GET', base .. 'de:' .. row[2]) == id then
-    redis.call('DEL', base .. 'de:' .. row[2], base .. 'dn:' .. row[2])
-  end
-  redis.call('DEL', job, job .. ':logs', job .. ':dependencies', job .. ':processed',
-    job .. ':failed', job .. ':unsuccessful')
+  forget(id, row[2])
   redis.call('ZREM', marks, id)
 end

@@ -10,6 +10,7 @@
 local base, marks, clock, id = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local job = base .. id
 --@include state
+--@include forget
 if redis.call('EXISTS', job) == 0 then return 0 end
 if redis.call('EXISTS', job .. ':lock') == 1 then return -1 end
 local row = redis.call('HMGET', job, 'rjk', 'parentKey', 'deid')
@@ -30,11 +31,7 @@ if state == 'wait' or state == 'active' or state == 'paused' then
 elseif state ~= 'unknown' then
   redis.call('ZREM', base .. state, id)
 end
-if row[3] and redis.call('GET', base .. 'de:' .. row[3]) == id then
-  redis.call('DEL', base .. 'de:' .. row[3], base .. 'dn:' .. row[3])
-end
-redis.call('DEL', job, job .. ':logs', job .. ':dependencies', job .. ':processed',
-  job .. ':failed', job .. ':unsuccessful')
+forget(id, row[3])
 redis.call('ZREM', marks, id)
 redis.call('XADD', base .. 'events', '*', 'event', 'removed', 'jobId', id, 'prev', state)
 return 1

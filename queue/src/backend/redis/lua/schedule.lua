@@ -16,6 +16,7 @@ local definition, plan = base .. 'repeat:' .. scheduler, nil
 --@include place
 --@include state
 --@include iteration
+--@include forget
 plan = plan_at(8)
 local old = redis.call('HMGET', definition, 'every', 'offset', 'ic')
 local armed = tonumber(redis.call('ZSCORE', base .. 'repeat', scheduler))
@@ -57,18 +58,12 @@ if redis.call('HSETNX', KEYS[1], 'opts.maxLenEvents', '10000') == 0 then
 end
 if leaves then
   local id = run_at(armed)
-  local job = base .. id
   if leaves == 'wait' or leaves == 'paused' then
     redis.call('LREM', base .. leaves, 0, id)
   else
     redis.call('ZREM', base .. leaves, id)
   end
-  local owned = redis.call('HGET', job, 'deid')
-  if owned and redis.call('GET', base .. 'de:' .. owned) == id then
-    redis.call('DEL', base .. 'de:' .. owned, base .. 'dn:' .. owned)
-  end
-  redis.call('DEL', job, job .. ':logs', job .. ':dependencies', job .. ':processed',
-    job .. ':failed', job .. ':unsuccessful')
+  forget(id, redis.call('HGET', base .. id, 'deid'))
 end
 local offset = given or tonumber(old[2])
 if not given and not leaves and plan.every then

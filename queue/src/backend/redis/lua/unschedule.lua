@@ -6,13 +6,12 @@
 -- Events   removed{prev=delayed} of that run.
 -- Returns  1 removed   0 no such scheduler
 local base, scheduler = ARGV[1], ARGV[2]
+--@include forget
 local armed = tonumber(redis.call('ZSCORE', base .. 'repeat', scheduler))
 if armed then
   local id = 'repeat:' .. scheduler .. ':' .. string.format('%.0f', armed)
-  local job = base .. id
   if redis.call('ZREM', base .. 'delayed', id) == 1 then
-    redis.call('DEL', job, job .. ':logs', job .. ':dependencies', job .. ':processed',
-      job .. ':failed', job .. ':unsuccessful')
+    forget(id)
     redis.call('XADD', base .. 'events', '*', 'event', 'removed', 'jobId', id, 'prev', 'delayed')
   end
 end
