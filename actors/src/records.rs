@@ -142,9 +142,12 @@ impl Records {
         is_new
     }
 
-    /// A job was put into its queue, or back to wait.
+    /// A job was put into its queue; whoever claimed it meanwhile has told more.
     pub fn waiting(&self, job: &JobId, position: Position) {
-        self.change(job, &Change::Waiting, position);
+        let shown = self.inner.shards.write(job, |entry| {
+            if position <= entry.position { None } else { next(entry, &Change::Waiting, position) }
+        });
+        self.keep(shown);
     }
 
     /// This process claimed a job.

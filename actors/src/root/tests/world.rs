@@ -1,7 +1,7 @@
 //! A catalog of plans in memory, and an outside world that nobody asks.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -31,18 +31,25 @@ const NOT_ASKED: &str = "the tree does not ask for this";
 #[derive(Default)]
 pub(super) struct FakeCatalog {
     rows: Mutex<BTreeMap<PlanId, Row>>,
+    numbers: AtomicI64,
     /// Whether calls hang until their deadline.
     pub(super) is_silent: AtomicBool,
 }
 
 struct Row {
     plan: Plan,
+    /// That of its run in the outbox: a later run has another.
+    number: i64,
     is_relayed: bool,
 }
 
 impl FakeCatalog {
     fn rows(&self) -> MutexGuard<'_, BTreeMap<PlanId, Row>> {
         self.rows.lock().unwrap()
+    }
+
+    fn next_number(&self) -> i64 {
+        self.numbers.fetch_add(1, Ordering::SeqCst)
     }
 
     async fn answer(&self) {
@@ -77,14 +84,15 @@ impl FakeCatalog {
         now_ms: u64,
     ) {
         let plan = plan(id, &UserId::new(user), request(order), now_ms);
-        self.rows().insert(id.clone(), Row { plan, is_relayed });
+        self.rows().insert(id.clone(), Row { plan, number: self.next_number(), is_relayed });
     }
 
     fn carry_out(&self, intent: Intent) -> Result<Accepted> {
         let what = match intent.action {
             Action::CreatePlan { id, request } => {
                 let plan = plan(&id, &intent.user, request, intent.now_ms);
-                self.rows().insert(id.clone(), Row { plan, is_relayed: false });
+                let row = Row { plan, number: self.next_number(), is_relayed: false };
+                self.rows().insert(id.clone(), row);
                 AcceptedWhat::Plan { id, generation: 1 }
             }
             Action::RetryPlan { id, .. } => {
@@ -93,6 +101,7 @@ impl FakeCatalog {
                 row.plan.generation += 1;
                 row.plan.generation_status = GenerationStatus::Pending;
                 row.plan.error = None;
+                row.number = self.next_number();
                 row.is_relayed = false;
                 AcceptedWhat::Plan { id, generation: row.plan.generation }
             }
@@ -142,13 +151,14 @@ fn plan(id: &PlanId, user: &UserId, request: PlanRequest, now_ms: u64) -> Plan {
     }
 }
 
-fn row_of(number: usize, plan: &Plan) -> OutboxRow {
+fn row_of(row: &Row) -> OutboxRow {
+    let plan = &row.plan;
     let data = serde_json::json!({
         "userId": plan.user, "planId": plan.id, "goal": plan.request.goal,
         "generation": plan.generation,
     });
     OutboxRow {
-        number: i64::try_from(number).unwrap(),
+        number: row.number,
         queue: PLAN_QUEUE.to_owned(),
         name: PLAN_JOB.to_owned(),
         job: plan.id.as_str().to_owned(),
@@ -208,11 +218,11 @@ impl Outbox for FakeCatalog {
             *in_queue.entry(&row.plan.user).or_default() += 1;
         }
         let mut next = Vec::new();
-        for (number, row) in rows.values().enumerate() {
+        for row in rows.values() {
             let used = in_queue.entry(&row.plan.user).or_default();
             if !row.is_relayed && is_open(&row.plan) && *used < in_queue_max {
                 *used += 1;
-                next.push(row_of(number, &row.plan));
+                next.push(row_of(row));
             }
         }
         next.truncate(limit);
@@ -220,8 +230,8 @@ impl Outbox for FakeCatalog {
     }
 
     async fn relayed(&self, numbers: &[i64]) -> Result<()> {
-        for (number, row) in self.rows().values_mut().enumerate() {
-            row.is_relayed |= numbers.contains(&i64::try_from(number).unwrap());
+        for row in self.rows().values_mut() {
+            row.is_relayed |= numbers.contains(&row.number);
         }
         Ok(())
     }
@@ -286,13 +296,13 @@ impl Upkeep for FakeCatalog {
         limit: usize,
     ) -> Result<Vec<Unsettled>> {
         let rows = self.rows();
-        let wanted = rows.values().enumerate().filter(|(_, row)| {
+        let wanted = rows.values().filter(|row| {
             let is_later = after.is_none_or(|after| row.plan.id.as_str() > after);
             is_later && is_open(&row.plan) && row.plan.updated_ms < before_ms
         });
-        let unsettled = wanted.map(|(number, row)| Unsettled {
+        let unsettled = wanted.map(|row| Unsettled {
             queue: PLAN_QUEUE.to_owned(),
-            row: row_of(number, &row.plan),
+            row: row_of(row),
             in_outbox: !row.is_relayed,
         });
         Ok(unsettled.take(limit).collect())
