@@ -391,7 +391,7 @@ async fn a_cancel_by_another_process_stops_the_run_here() {
 async fn what_waits_is_cancelled_at_once_in_the_queue_and_in_the_outbox() {
     let bed = Setup { slots: 1, in_queue_max: 2, ..Setup::default() }.start().await;
     let (_, blocks) = bed.plan("block").await;
-    bed.reaches(&blocks, JobState::Active).await;
+    bed.until("it runs", || bed.handler.runs.load(Ordering::SeqCst) == 1).await;
     let (_, in_queue) = bed.plan("ok").await;
     let backend = bed.backend().await;
     while backend.jobs(std::slice::from_ref(&in_queue)).await.unwrap()[0].is_none() {
