@@ -54,10 +54,6 @@ pub(crate) async fn queue(
         }
         "removeGlobalRateLimit" => queue.set_rate(None).await.map(done).map_err(text),
         "removeGlobalConcurrency" => queue.set_concurrency(None).await.map(done).map_err(text),
-        "rateLimit" => {
-            let window = Duration::from_millis(args[0].as_u64().unwrap());
-            queue.rate_limit(window).await.map(done).map_err(text)
-        }
         "removeRateLimitKey" => queue.end_rate_limit().await.map(done).map_err(text),
         "setGlobalConcurrency" => {
             queue.set_concurrency(args[0].as_u64()).await.map(done).map_err(text)
