@@ -5,10 +5,12 @@ use crate::scenario::Scenario;
 mod add;
 mod clear;
 mod deduplication;
+mod end;
 mod flows;
 mod large;
 mod life;
 mod limits;
+mod observe;
 mod order;
 mod pause;
 mod progress;
@@ -23,9 +25,11 @@ pub(crate) fn all() -> Vec<Scenario> {
         add::all(),
         clear::all(),
         deduplication::all(),
+        end::all(),
         flows::all(),
         life::all(),
         limits::all(),
+        observe::all(),
         order::all(),
         pause::all(),
         progress::all(),
