@@ -141,7 +141,12 @@ impl State {
 
     /// Starts what can start: a turn if there is a reason for one, a wait if there is nothing.
     fn go_on(&mut self, myself: &ActorRef<Envelope<Message>>) {
-        while self.start_turn() {}
+        // Counted, since a runtime that is closing gives each turn back at once.
+        for _ in 0..TURNS_MAX {
+            if !self.start_turn() {
+                break;
+            }
+        }
         let context = &self.context;
         let is_idle = self.appetite == Appetite::Waiting && context.slots.idle() > 0;
         if is_idle && self.news.is_none() && !context.is_draining() {

@@ -28,6 +28,9 @@ use crate::supervisor::{ChildSpec, SupervisorSpec};
 use crate::tree::live::Branch;
 use crate::{lock_keeper, queue_consumer, scheduler, stalled_sweeper, worker_pool};
 
+/// How long one look at a turn that is under way waits for its end.
+const UNDER_WAY: Duration = Duration::from_millis(20);
+
 /// Describes the supervisor of a queue.
 pub(crate) fn spec(context: &Arc<QueueContext>) -> SupervisorSpec {
     let children = vec![
@@ -102,14 +105,22 @@ fn scheduler(context: &Arc<QueueContext>) -> ChildSpec {
     ChildSpec::permanent(Arc::new(branch), move || (scheduler::Scheduler, Arc::clone(&context)))
 }
 
-/// Hands back what the slots of a queue held, when no actor is left to do it.
+/// Hands back what the slots of a queue hold, when no actor is left to do it; also what a turn that
+/// is still under way brings.
 pub(crate) async fn hand_back_everything(context: &Arc<QueueContext>, deadline: Duration) {
     context.is_draining.store(true, Ordering::Relaxed);
-    for (slot, assignment) in context.slots.all_held() {
-        worker_pool::hand_back(context, slot, assignment);
-    }
-    queue_consumer::tell_what_ended(context);
-    if tokio::time::timeout(deadline, context.slots.all_idle()).await.is_err() {
+    let given_back = async {
+        while context.slots.idle() < context.slot_mailboxes.len() {
+            for (slot, assignment) in context.slots.all_held() {
+                worker_pool::hand_back(context, slot, assignment);
+            }
+            if context.slots.ended() > 0 {
+                queue_consumer::tell_what_ended(context);
+            }
+            let _ = tokio::time::timeout(UNDER_WAY, context.slots.all_idle()).await;
+        }
+    };
+    if tokio::time::timeout(deadline, given_back).await.is_err() {
         tracing::warn!("jobs of {} are left to the stalled sweep", context.name);
     }
 }

@@ -4,7 +4,8 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A source of the current time.
 pub trait Clock: Debug + Send + Sync + 'static {
@@ -46,5 +47,29 @@ impl Clock for TokioClock {
     fn now_ms(&self) -> u64 {
         let elapsed = self.started.elapsed().as_millis();
         self.epoch_ms.saturating_add(u64::try_from(elapsed).unwrap_or(u64::MAX))
+    }
+}
+
+/// A clock that stands still until it is moved by hand.
+#[derive(Debug)]
+pub struct ManualClock(AtomicU64);
+
+impl ManualClock {
+    /// Makes a clock that shows `epoch_ms`.
+    #[must_use]
+    pub fn starting_at(epoch_ms: u64) -> Self {
+        Self(AtomicU64::new(epoch_ms))
+    }
+
+    /// Moves it on.
+    pub fn advance(&self, by: Duration) {
+        let by_ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        self.0.fetch_add(by_ms, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now_ms(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
     }
 }

@@ -42,6 +42,7 @@
 //! * [`status`]: the last known state of a job, kept longer than the job itself.
 //! * [`queue`]: the typed door for library users.
 //! * [`worker`]: the steps of a worker, and the plain driver over them.
+//! * [`testing`]: a queue in memory and in virtual time, for the tests of a library user.
 //!
 //! It never knows what a job is about, and names no other crate of the workspace.
 
@@ -56,6 +57,7 @@ pub mod outcome;
 pub mod queue;
 pub mod scheduler;
 pub mod status;
+pub mod testing;
 pub mod worker;
 
 pub use backend::{Backend, Store};

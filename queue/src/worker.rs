@@ -14,7 +14,7 @@ pub mod run;
 pub mod settle;
 pub mod sweep;
 
-mod attempt;
+pub(crate) mod attempt;
 pub mod driver;
 pub mod handlers;
 mod turn;

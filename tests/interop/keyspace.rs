@@ -238,6 +238,29 @@ impl Keyspace {
     }
 }
 
+/// Writes a value without what no two runs share: the prefix, ids drawn by lot, times and stacks.
+pub(crate) fn without_chance(prefix: &str, value: &Value) -> String {
+    let mut value = value.clone();
+    hide_stacks(&mut value);
+    value.sort_all_objects();
+    hide_times(&hide_uuids(&value.to_string().replace(prefix, "<prefix>")))
+}
+
+fn hide_stacks(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(hide_stacks),
+        Value::Object(members) => {
+            for (name, member) in members {
+                match member {
+                    Value::Array(stacks) if name == "stacktrace" => *member = stacks.len().into(),
+                    _ => hide_stacks(member),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
 fn is_uuid(key: &str) -> bool {
     let is_right = |(at, byte): (usize, u8)| match at {
         8 | 13 | 18 | 23 => byte == b'-',

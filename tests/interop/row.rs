@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
+use serde_json::Value;
 
-use crate::keyspace::Keyspace;
+use crate::keyspace::{self, Keyspace};
 use crate::peer::{Client, Peer};
 use crate::side::Side;
 
@@ -59,11 +60,14 @@ pub(crate) struct Row {
     redis: MultiplexedConnection,
     own: Arc<Mutex<Vec<Side>>>,
     no_model: Arc<Mutex<Option<&'static str>>>,
+    observed: Arc<Mutex<Vec<String>>>,
 }
 
 /// What a row left.
 pub(crate) struct Left {
     pub(crate) keyspace: Keyspace,
+    /// What an observer saw on the way, without what no two runs share.
+    pub(crate) observed: Vec<String>,
     /// Why it is not to be compared with what BullMQ alone leaves.
     pub(crate) no_model: Option<&'static str>,
 }
@@ -84,6 +88,7 @@ impl Row {
             redis,
             own: Arc::default(),
             no_model: Arc::default(),
+            observed: Arc::default(),
         }
     }
 
@@ -138,6 +143,12 @@ impl Row {
         self.roles == Roles::Model
     }
 
+    /// Notes what Node sees, which has to be what it sees where BullMQ plays alone.
+    pub(crate) fn observes(&self, what: &str, seen: &Value) {
+        let seen = keyspace::without_chance(&self.prefix, seen);
+        self.observed.lock().unwrap().push(format!("{what}: {seen}"));
+    }
+
     /// A connection of a stranger, who may write anything.
     pub(crate) fn redis(&self) -> MultiplexedConnection {
         self.redis.clone()
@@ -171,6 +182,11 @@ impl Row {
             problems.extend(errors);
         }
         let no_model = *self.no_model.lock().unwrap();
-        if problems.is_empty() { Ok(Left { keyspace, no_model }) } else { Err(problems.join("; ")) }
+        let observed = std::mem::take(&mut *self.observed.lock().unwrap());
+        if problems.is_empty() {
+            Ok(Left { keyspace, observed, no_model })
+        } else {
+            Err(problems.join("; "))
+        }
     }
 }

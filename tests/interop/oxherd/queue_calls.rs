@@ -55,6 +55,10 @@ pub(super) async fn queue(
         "setGlobalConcurrency" => {
             queue.set_concurrency(args[0].as_u64()).await.map(done).map_err(text)
         }
+        "rateLimit" => {
+            let time = Duration::from_millis(args[0].as_u64().unwrap());
+            queue.rate_limit(time).await.map(done).map_err(text)
+        }
         _ => many(queue, method, args).await,
     }
 }

@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 
 use crate::row::Row;
 use crate::scenario::scenarios;
-use crate::side::Side;
+use crate::side::{Events, Side};
 
 scenarios![
     s_024_ten_thousand_jobs_run_once_each_on_workers_of_both_sides,
+    s_107_a_short_stream_of_events_keeps_the_newest,
     x_001_what_one_side_began_the_other_ends_although_both_are_killed,
     x_002_no_hash_of_a_foreign_producer_stops_the_queue,
 ];
@@ -49,6 +50,35 @@ async fn s_024_ten_thousand_jobs_run_once_each_on_workers_of_both_sides(row: Row
     }
     assert_eq!((total, ids.len()), (JOBS, JOBS));
     assert!(by_client.len() == 2 && by_client.values().all(|runs| *runs > 0), "{by_client:?}");
+}
+
+async fn s_107_a_short_stream_of_events_keeps_the_newest(row: Row) {
+    row.node().call("q", "getJobCounts", json!([])).await;
+    let set = ["opts.maxLenEvents", "100"];
+    redis::cmd("HSET")
+        .arg(row.key("q", "meta"))
+        .arg(&set)
+        .exec_async(&mut row.redis())
+        .await
+        .unwrap();
+    let options =
+        json!({ "concurrency": 20, "lockDuration": 30_000, "removeOnComplete": { "count": 0 } });
+    let worker = row.second().work("q", options, json!([])).await;
+
+    add_all(&row.first()).await;
+
+    let none = json!({ "waiting": 0, "active": 0, "completed": 0, "failed": 0 });
+    row.node().counts_within("q", none, 30).await;
+    worker.ended(JOBS).await;
+    // A listener that begins with the oldest event there is sees the last ends and not many more.
+    let last = |events: &Events| events.0.last().is_some_and(|event| event[0] == "drained");
+    let events = row.node().events_until("q", last).await;
+    let ids: BTreeSet<_> =
+        events.named("completed").iter().map(|e| e["jobId"].to_string()).collect();
+    assert!(ids.len() == events.count("completed") && ids.len() >= 40, "{}", ids.len());
+    assert!((100..=250).contains(&events.0.len()), "{} events", events.0.len());
+    // Which events are left is chance.
+    redis::cmd("DEL").arg(row.key("q", "events")).exec_async(&mut row.redis()).await.unwrap();
 }
 
 async fn x_001_what_one_side_began_the_other_ends_although_both_are_killed(row: Row) {

@@ -13,7 +13,9 @@ scenarios![
     s_076_the_job_of_a_killed_node_worker_is_taken_back_by_us,
     s_077_a_job_that_killed_its_worker_twice_fails_and_does_not_run_again,
     s_078_twenty_killed_jobs_are_each_taken_back_once,
+    s_079_a_run_of_a_living_scheduler_may_stall_as_often_as_it_will,
     s_080_a_frozen_worker_that_comes_back_too_late_changes_nothing,
+    s_081_a_child_that_stalls_too_often_fails_its_parent,
 ];
 
 /// Lets a process of its own take jobs of `q`, which it never ends.
@@ -90,6 +92,21 @@ async fn s_078_twenty_killed_jobs_are_each_taken_back_once(row: Row) {
     }
 }
 
+async fn s_079_a_run_of_a_living_scheduler_may_stall_as_often_as_it_will(row: Row) {
+    row.ours().call("q", "upsertJobScheduler", json!(["hourly", { "every": 3_600_000 }])).await;
+    for victim in [row.ours(), row.node(), row.ours()] {
+        die(&row, &victim).await;
+    }
+
+    let ours = row.ours().work("q", json!({}), json!([])).await;
+    let node = row.node().work("q", json!({}), json!([])).await;
+
+    row.node().counts_until("q", json!({ "completed": 1, "failed": 0, "delayed": 1 })).await;
+    let job = &row.node().call("q", "getCompleted", json!([])).await[0];
+    assert_eq!((&job["stalledCounter"], &job["attemptsStarted"]), (&json!(3), &json!(4)));
+    assert_eq!(ours.runs().await.len() + node.runs().await.len(), 1);
+}
+
 async fn s_080_a_frozen_worker_that_comes_back_too_late_changes_nothing(row: Row) {
     let id = row.node().add("q", "x", json!({}), json!({})).await;
     let frozen = row.fresh(&row.ours());
@@ -114,4 +131,24 @@ async fn s_080_a_frozen_worker_that_comes_back_too_late_changes_nothing(row: Row
     assert_eq!(row.node().job("q", &id).await["returnvalue"], "in time");
     let events = row.node().events_until("q", |events| events.count("completed") > 0).await;
     assert_eq!(events.count("completed"), 1);
+}
+
+async fn s_081_a_child_that_stalls_too_often_fails_its_parent(row: Row) {
+    let options = json!({ "jobId": "C", "failParentOnFailure": true });
+    let child = json!({ "name": "c", "queueName": "q", "data": {}, "opts": options });
+    let flow =
+        json!({ "name": "p", "queueName": "up", "opts": { "jobId": "P" }, "children": [child] });
+    row.ours().add_flow(flow).await.unwrap();
+    for victim in [row.node(), row.ours()] {
+        die(&row, &victim).await;
+    }
+
+    let child = row.ours().work("q", json!({}), json!([])).await;
+    let parent = row.node().work("up", json!({}), json!([])).await;
+
+    let failed = row.node().job_in("q", "C", "failed").await;
+    assert_eq!(failed["failedReason"], "job stalled more than allowable limit");
+    let failed = row.node().job_in("up", "P", "failed").await;
+    assert_eq!(failed["failedReason"], format!("child {} failed", row.key("q", "C")));
+    assert_eq!((child.runs().await.len(), parent.runs().await.len()), (0, 0));
 }

@@ -1,0 +1,231 @@
+//! What Node sees of a queue that ours fills and works: events, getters, settings.
+
+use serde_json::{Value, json};
+
+use crate::row::Row;
+use crate::scenario::scenarios;
+use crate::side::{Events, Side, Work};
+
+scenarios![
+    s_105_every_event_comes_with_its_fields,
+    s_108_every_getter_answers_as_for_a_queue_of_node,
+    s_110_the_settings_of_a_queue_are_seen,
+];
+
+const DOWN: &str = "SMTP_DOWN: no answer";
+
+/// The events, each with its fields and the kinds of their values.
+const FIELDS: [(&str, &[(&str, &str)]); 17] = [
+    ("added", &[("jobId", "text"), ("name", "text")]),
+    ("waiting", &[("jobId", "text")]),
+    ("active", &[("jobId", "text"), ("prev", "waiting")]),
+    ("progress", &[("jobId", "text"), ("data", "value")]),
+    ("completed", &[("jobId", "text"), ("returnvalue", "value"), ("prev", "active")]),
+    ("failed", &[("jobId", "text"), ("failedReason", DOWN), ("prev", "active")]),
+    ("retries-exhausted", &[("jobId", "text"), ("attemptsMade", "1")]),
+    ("delayed", &[("jobId", "text"), ("delay", "number")]),
+    ("stalled", &[("jobId", "text")]),
+    ("removed", &[("jobId", "text"), ("prev", "delayed")]),
+    ("duplicated", &[("jobId", "text")]),
+    (
+        "deduplicated",
+        &[("jobId", "text"), ("deduplicationId", "once"), ("deduplicatedJobId", "text")],
+    ),
+    ("waiting-children", &[("jobId", "text")]),
+    ("cleaned", &[("count", "text")]),
+    ("drained", &[]),
+    ("paused", &[]),
+    ("resumed", &[]),
+];
+
+async fn s_105_every_event_comes_with_its_fields(row: Row) {
+    let acts = row.first();
+    let add = async |name: &str, options: Value| acts.add("q", name, json!({}), options).await;
+    acts.call("q", "pause", json!([])).await;
+    acts.call("q", "resume", json!([])).await;
+    for options in [json!({ "jobId": "twice" }), json!({ "deduplication": { "id": "once" } })] {
+        add("good", options.clone()).await;
+        add("good", options).await;
+    }
+    let later = add("good", json!({ "delay": 60_000 })).await;
+    acts.call("q", "remove", json!([later])).await;
+    let victim = row.fresh(&acts);
+    let held = victim.work("q", json!({}), json!([["hold", null]])).await;
+    held.begun(1).await;
+    victim.peer.signal("-KILL").await;
+    add("bad", json!({})).await;
+    let steps = json!([
+        ["progress", { "part": [1, null] }],
+        ["fail_named", { "name": "bad", "message": DOWN }], ["return", { "ok": true }],
+    ]);
+    acts.work("q", json!({}), steps).await;
+    row.node().counts_until("q", json!({ "completed": 2, "failed": 1 })).await;
+    let child = json!({ "name": "child", "queueName": "q", "data": {} });
+    let flow = json!({ "name": "parent", "queueName": "q", "data": {}, "children": [child] });
+    acts.add_flow(flow).await.unwrap();
+    row.node().counts_until("q", json!({ "completed": 4 })).await;
+    acts.call("q", "clean", json!([0, 0, "failed"])).await;
+
+    let all = |events: &Events| FIELDS.iter().all(|(name, _)| events.count(name) > 0);
+    let events = row.node().events_until("q", all).await;
+    for (name, fields) in FIELDS {
+        for event in events.named(name) {
+            for (field, kind) in fields {
+                let value = &event[*field];
+                let is_right = match *kind {
+                    "text" => value.as_str().is_some_and(|text| !text.is_empty()),
+                    "number" => value.is_u64(),
+                    "value" => {
+                        *value == json!({ "ok": true }) || *value == json!({ "part": [1, null] })
+                    }
+                    text => value == text,
+                };
+                assert!(is_right, "{name}.{field}: {value}");
+            }
+        }
+    }
+    assert_eq!(events.named("cleaned")[0]["count"], "1");
+}
+
+/// Fills `q` with twenty jobs in all states, and `down` with the children of three of them.
+async fn twenty_jobs(acts: &Side) -> Work {
+    let steps = json!([
+        ["sleep", 3], ["log", "one"], ["log", "two"], ["progress", 50],
+        ["fail_named", { "name": "bad", "message": DOWN }], ["return", 7],
+    ]);
+    let add =
+        async |name: &str, options: Value| acts.add("q", name, json!({ "n": 1 }), options).await;
+    for name in ["good", "bad", "good", "bad", "good"] {
+        add(name, json!({ "attempts": 2 })).await;
+    }
+    let worker = acts.work("q", json!({}), steps.clone()).await;
+    worker.ended(7).await;
+    worker.close().await;
+    let holding =
+        acts.work("q", json!({ "concurrency": 2, "name": "desk" }), json!([["hold", null]])).await;
+    for name in ["a", "b"] {
+        add(name, json!({})).await;
+    }
+    holding.begun(2).await;
+    for n in 1..=3 {
+        add("later", json!({ "delay": n * 600_000 })).await;
+        add("soon", json!({ "priority": 10 - n })).await;
+        add("next", json!({})).await;
+    }
+    add("next", json!({ "lifo": true })).await;
+    let child = |name: &str, n: u8, options: Value| {
+        let mut options = options;
+        options["jobId"] = format!("{name}-{n}").into();
+        json!({ "name": name, "queueName": "down", "data": {}, "opts": options })
+    };
+    for n in 1..=3 {
+        let children = [
+            child("good", n, json!({})),
+            child("bad", n, json!({ "ignoreDependencyOnFailure": true })),
+            child("late", n, json!({ "delay": 600_000 })),
+        ];
+        let options = json!({ "jobId": format!("P{n}") });
+        let flow = json!({ "name": "p", "queueName": "q", "data": {}, "opts": options, "children": children });
+        acts.add_flow(flow).await.unwrap();
+    }
+    let worker = acts.work("down", json!({}), steps).await;
+    worker.ended(6).await;
+    worker.close().await;
+    holding
+}
+
+async fn s_108_every_getter_answers_as_for_a_queue_of_node(row: Row) {
+    let holding = twenty_jobs(&row.first()).await;
+    let node = row.node();
+    node.counts_until("q", json!({ "completed": 3, "failed": 2, "waiting-children": 3 })).await;
+    node.counts_until("down", json!({ "completed": 3, "failed": 3 })).await;
+
+    let see = async |method: &str, args: Value| {
+        let seen = node.call("q", method, args.clone()).await;
+        row.observes(&format!("{method}{args}"), &seen);
+        seen
+    };
+    assert_eq!(see("getJobCounts", json!([])).await["delayed"], 3);
+    let states =
+        ["completed", "failed", "delayed", "prioritized", "wait", "active", "waiting-children"];
+    for state in states {
+        for (from, to) in [(0, -1), (0, 0), (1, 2), (5, 9)] {
+            for ascending in [true, false] {
+                // Which of two jobs that one call claims was taken first is not said.
+                if state != "active" {
+                    see("getJobs", json!([[state], from, to, ascending])).await;
+                }
+            }
+        }
+    }
+    see("getJobs", json!([["wait", "delayed", "completed"], 0, -1, true])).await;
+    let methods = [
+        "getCompletedCount",
+        "getFailedCount",
+        "getDelayedCount",
+        "getWaitingCount",
+        "getActiveCount",
+        "getPrioritizedCount",
+        "getWaitingChildrenCount",
+        "count",
+        "isPaused",
+    ];
+    for method in methods {
+        see(method, json!([])).await;
+    }
+    see("getCountsPerPriority", json!([[0, 7, 8, 9]])).await;
+    see("getJobLogs", json!(["1", 0, -1])).await;
+    let ids = (1..=17).map(|id| id.to_string());
+    for id in ids.chain(["P1", "P2", "P3"].map(str::to_owned)) {
+        see("getJobState", json!([id])).await;
+        row.observes(&id, &node.job("q", &id).await);
+    }
+    for id in ["P1", "P3"] {
+        for method in [
+            "getDependencies",
+            "getDependenciesCount",
+            "getChildrenValues",
+            "getIgnoredChildrenFailures",
+        ] {
+            row.observes(&format!("{id} {method}"), &node.on_job("q", id, method, json!([])).await);
+        }
+    }
+    holding.release().await;
+    node.counts_until("q", json!({ "completed": 12 })).await;
+}
+
+async fn s_110_the_settings_of_a_queue_are_seen(row: Row) {
+    let (acts, node) = (row.first(), row.node());
+    assert_eq!(node.call("q", "isMaxed", json!([])).await, false);
+    acts.call("q", "setGlobalConcurrency", json!([1])).await;
+    acts.call("q", "setGlobalRateLimit", json!([5, 60_000])).await;
+    acts.add("q", "x", json!({}), json!({})).await;
+    let worker = acts.work("q", json!({}), json!([["hold", null]])).await;
+    worker.begun(1).await;
+
+    let see = async |method: &str| {
+        let seen = node.call("q", method, json!([])).await;
+        row.observes(method, &seen);
+        seen
+    };
+    assert_eq!(see("isMaxed").await, true);
+    assert_eq!(see("getGlobalConcurrency").await, 1);
+    assert_eq!(see("getGlobalRateLimit").await, json!({ "max": 5, "duration": 60_000 }));
+    assert_eq!(see("getRateLimitTtl").await, 0);
+    acts.call("q", "rateLimit", json!([50_000])).await;
+    let left = node.call("q", "getRateLimitTtl", json!([])).await;
+    assert!((1..=50_000).contains(&left.as_u64().unwrap()), "{left}");
+    acts.call("q", "pause", json!([])).await;
+    assert_eq!(see("isPaused").await, true);
+    let meta = node.call("q", "getMeta", json!([])).await;
+    assert_eq!(
+        (&meta["concurrency"], &meta["max"], &meta["paused"]),
+        (&json!(1), &json!(5), &json!(true))
+    );
+    let version = node.call("q", "getVersion", json!([])).await;
+    assert!(version.as_str().is_none_or(|version| version.starts_with("bullmq:")), "{version}");
+    acts.call("q", "resume", json!([])).await;
+    redis::cmd("DEL").arg(row.key("q", "limiter")).exec_async(&mut row.redis()).await.unwrap();
+    worker.release().await;
+    node.counts_until("q", json!({ "completed": 1 })).await;
+}
