@@ -6,8 +6,6 @@
     reason = "all of it is tests; the lint's own exception is by function"
 )]
 
-#[path = "redis_store/proxy.rs"]
-mod proxy;
 #[path = "redis_store/server.rs"]
 mod server;
 

@@ -12,6 +12,7 @@
     reason = "all of it is tests; the lints' own exceptions are by function"
 )]
 
+mod board;
 mod catalog;
 mod keyspace;
 mod lockstep;

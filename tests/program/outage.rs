@@ -21,7 +21,7 @@ async fn everything_accepted_while_redis_was_away_is_done_afterwards() {
     let before = client.upload("before.md", b"# Before\n\nSome text to learn.".to_vec()).await;
     client.ended(&before, WITHIN).await;
 
-    redis.kill().await;
+    redis.kill();
     let until = std::time::Instant::now() + AWAY;
     let (mut accepted, mut refused, mut number) = (Vec::new(), 0, 0);
     while std::time::Instant::now() < until {

@@ -189,7 +189,7 @@ impl RedisQueue {
         Self {
             adder: Adder::start(Arc::clone(&keys), Arc::clone(link)),
             wake: Wake::start(&keys, dialer.clone(), Arc::clone(link)),
-            tail: Dedicated::new(dialer.clone(), keys.events_client_name()),
+            tail: Dedicated::new(dialer.clone(), Arc::clone(link), keys.events_client_name()),
             unanswered: Unanswered::default(),
             link: Arc::clone(link),
             keys,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use faults::FaultProxy;
 use oxherd_queue::backend::redis::{RedisOptions, RedisStore};
 use oxherd_queue::backend::{Added, Held};
 use oxherd_queue::clock::{Clock, SystemClock};
@@ -10,7 +11,6 @@ use oxherd_queue::outcome::{Settled, Verdict};
 use oxherd_queue::{Backend, JobId, JobState, Position, QueueError, Store as _};
 use tokio::time::{Instant, sleep};
 
-use crate::proxy::Proxy;
 use crate::server::{
     Server, add, ask, claim, claim_one, completed, failed, job, open, run, settle, settlement,
 };
@@ -130,7 +130,7 @@ fn calls_to_a_frozen_server_end_in_time_and_work_again_after_it() {
 #[test]
 fn connections_that_died_in_silence_are_noticed() {
     run(|server| async move {
-        let proxy = Proxy::before(&server).await;
+        let proxy = FaultProxy::before(server.port()).await;
         let queue = open(&proxy.url()).await.queue("m").await.unwrap();
         let near = server.queue().await;
         let worker = idle_worker(&queue);
@@ -149,7 +149,7 @@ fn connections_that_died_in_silence_are_noticed() {
         };
         sleep(Duration::from_millis(300)).await;
         // Bytes are thrown away while both sockets stay open, then pass again.
-        proxy.discard();
+        proxy.half_open();
         sleep(Duration::from_secs(12)).await;
         proxy.pass();
         let healed = Instant::now();
@@ -165,10 +165,10 @@ fn connections_that_died_in_silence_are_noticed() {
 #[test]
 fn an_add_whose_answer_was_lost_can_be_repeated_by_its_id() {
     run(|server| async move {
-        let proxy = Proxy::before(&server).await;
+        let proxy = FaultProxy::before(server.port()).await;
         let queue = open(&proxy.url()).await.queue("m").await.unwrap();
         let named = || job("{}").with_id(JobId::custom("once").unwrap());
-        proxy.cut_replies();
+        proxy.cut_after(0);
 
         assert_unavailable(queue.add(vec![named()]).await);
         proxy.pass();
@@ -182,7 +182,7 @@ fn an_add_whose_answer_was_lost_can_be_repeated_by_its_id() {
 #[test]
 fn a_settlement_whose_answer_was_lost_is_confirmed_when_it_is_repeated() {
     run(|server| async move {
-        let proxy = Proxy::before(&server).await;
+        let proxy = FaultProxy::before(server.port()).await;
         let queue = open(&proxy.url()).await.queue("m").await.unwrap();
         queue.add((0..4).map(|_| job("{}")).collect()).await.unwrap();
         let held = queue.claim(&claim(4)).await.unwrap().jobs;
@@ -195,7 +195,7 @@ fn a_settlement_whose_answer_was_lost_is_confirmed_when_it_is_repeated() {
         ];
         let told = || held.iter().zip(verdicts.clone()).map(|(job, v)| settlement(job, v));
         let stranger = settlement(&held[0], completed("2"));
-        proxy.cut_replies();
+        proxy.cut_after(0);
         assert_unavailable(queue.settle(told().collect(), None).await);
         proxy.pass();
 
@@ -293,7 +293,7 @@ async fn refusal(options: RedisOptions) -> String {
 }
 
 async fn refusal_by(server: &Server, url: &str) -> String {
-    let place = format!("127.0.0.1:{}", server.port);
+    let place = format!("127.0.0.1:{}", server.port());
     let told = refusal(RedisOptions::new(url.replace("HOST", &place))).await;
     assert!(!told.contains("hidden"), "{told}");
     told
@@ -313,7 +313,7 @@ fn a_server_that_cannot_be_used_is_refused_with_the_fix() {
         assert!(told.contains("password"), "{told}");
         let told = refusal_by(&server, "redis://:hidden@HOST").await;
         assert!(told.contains("password"), "{told}");
-        open(&format!("redis://:p%40ss%3Aw@127.0.0.1:{}/2", server.port)).await;
+        open(&format!("redis://:p%40ss%3Aw@127.0.0.1:{}/2", server.port())).await;
     });
 }
 
@@ -322,7 +322,7 @@ fn a_server_that_is_not_there_is_named() {
     run(|mut server| async move {
         server.kill();
         let told = refusal_by(&server, "redis://:hidden@HOST").await;
-        assert!(told.contains(&server.port.to_string()), "{told}");
+        assert!(told.contains(&server.port().to_string()), "{told}");
     });
 }
 

@@ -1,14 +1,10 @@
-//! A Redis server that can be frozen, killed and started again.
-//!
-//! It dies with this process, however that ends: a shell holds it and waits for our end of a pipe.
+//! A Redis server for one case, and short words for what cases do with its queue.
 
 use std::future::Future;
-use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use faults::RedisProcess;
 use oxherd_queue::backend::redis::{RedisOptions, RedisStore};
 use oxherd_queue::backend::{Added, Claim, Turn};
 use oxherd_queue::clock::SystemClock;
@@ -16,24 +12,15 @@ use oxherd_queue::job::{ClaimedJob, Token};
 use oxherd_queue::outcome::{Settlement, Verdict};
 use oxherd_queue::{Backend, JobId, JobOptions, NewJob, Payload, Store as _};
 use redis::aio::MultiplexedConnection;
-use tokio::time::Instant;
 
 /// A real server of its own.
 pub(crate) struct Server {
-    pub(crate) port: u16,
-    folder: tempfile::TempDir,
-    fsync: &'static str,
-    running: Option<Running>,
-}
-
-struct Running {
-    shell: Child,
-    pid: String,
+    process: RedisProcess,
 }
 
 /// Runs a test on a server of its own; does nothing where there is no `redis-server`.
 pub(crate) fn run<F: Future<Output = ()>>(case: fn(Server) -> F) {
-    if Command::new("redis-server").arg("--version").output().is_err() {
+    if !RedisProcess::is_installed() {
         println!("SKIPPED: this test needs the program redis-server, not installed here");
         return;
     }
@@ -48,79 +35,42 @@ pub(crate) fn run<F: Future<Output = ()>>(case: fn(Server) -> F) {
 
 impl Server {
     async fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let folder = tempfile::tempdir().unwrap();
-        let mut server = Self { port, folder, fsync: "everysec", running: None };
-        server.restart().await;
-        server
+        Self { process: RedisProcess::start(&[]).await }
     }
 
     /// Makes the server write before it answers. By default it may answer first while its disk is
     /// slow, and a kill then loses what it answered.
     pub(crate) async fn sync_always(&mut self) {
-        self.fsync = "always";
+        self.process.set("--appendfsync", "always");
         ask::<String>(&mut self.connect().await, "CONFIG SET appendfsync always").await;
     }
 
     /// Starts the server on its port and data, and waits until it answers.
     pub(crate) async fn restart(&mut self) {
-        let command = format!(
-            "redis-server --bind 127.0.0.1 --port {} --appendonly yes --appendfsync {} --save '' --dir '{}' \
-             --loglevel warning",
-            self.port,
-            self.fsync,
-            self.folder.path().display()
-        );
-        let mut shell = Command::new("sh")
-            .arg("-c")
-            .arg(format!("{command} </dev/null >/dev/null & echo $!; read _; kill -9 $!; wait"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut pid = String::new();
-        BufReader::new(shell.stdout.as_mut().unwrap()).read_line(&mut pid).unwrap();
-        self.running = Some(Running { shell, pid: pid.trim().to_owned() });
-        let deadline = Instant::now() + Duration::from_secs(10);
-        loop {
-            let answer = async { self.try_connect().await?.send_packed_command(&ping()).await };
-            if answer.await.is_ok() {
-                return;
-            }
-            assert!(Instant::now() < deadline, "the server does not answer");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        self.process.restart().await;
     }
 
     /// Kills the server as a power cut would.
     pub(crate) fn kill(&mut self) {
-        self.signal("-9");
-        if let Some(mut running) = self.running.take() {
-            drop(running.shell.stdin.take());
-            running.shell.wait().unwrap();
-        }
+        self.process.kill();
     }
 
     /// Freezes the server: its connections stay open and silent.
     pub(crate) fn freeze(&self) {
-        self.signal("-STOP");
+        self.process.freeze();
     }
 
     /// Lets a frozen server go on.
     pub(crate) fn thaw(&self) {
-        self.signal("-CONT");
+        self.process.thaw();
     }
 
-    fn signal(&self, signal: &str) {
-        if let Some(running) = &self.running {
-            let status = Command::new("kill").arg(signal).arg(&running.pid).status().unwrap();
-            assert!(status.success());
-        }
+    pub(crate) fn port(&self) -> u16 {
+        self.process.port()
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        self.process.url()
     }
 
     async fn try_connect(&self) -> redis::RedisResult<MultiplexedConnection> {
@@ -141,21 +91,6 @@ impl Server {
     pub(crate) async fn queue(&self) -> Arc<dyn Backend> {
         self.store().await.queue("m").await.unwrap()
     }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Some(running) = &mut self.running {
-            // A frozen process dies too, but only when it is killed this way.
-            let _ = Command::new("kill").arg("-9").arg(&running.pid).status();
-            drop(running.shell.stdin.take());
-            let _ = running.shell.wait();
-        }
-    }
-}
-
-fn ping() -> redis::Cmd {
-    redis::cmd("PING")
 }
 
 /// Opens the store behind an address.

@@ -20,7 +20,7 @@ use rand::RngExt as _;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, Value};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::dial::{Dialer, Line, OPERATION};
 use super::fault;
@@ -35,6 +35,8 @@ const CONNECT_WAIT: Duration = Duration::from_secs(2);
 const REPLY_WAIT: Duration = Duration::from_secs(3);
 /// How long dialling, signing in and loading the scripts may take.
 pub(super) const DIAL_WAIT: Duration = Duration::from_secs(3);
+/// An answer no older than this proves that a connection works.
+const JUST_NOW: Duration = Duration::from_secs(1);
 /// The longest pause between two attempts to dial.
 const PAUSE_MAX_MS: u64 = 2000;
 /// How often the clock of Redis is compared with ours.
@@ -65,6 +67,9 @@ pub(super) struct Link {
     notices: mpsc::Sender<Notice>,
     /// The number of the last connection that failed a call: no other call is to find that out.
     failed: AtomicU64,
+    opened: Instant,
+    /// When a call was last answered, in milliseconds since the link was opened.
+    heard_ms: AtomicU64,
     time: Arc<RedisTime>,
 }
 
@@ -75,7 +80,8 @@ impl Link {
         let (notices, heard) = mpsc::channel(16);
         let time = Arc::new(RedisTime::new(clock));
         tokio::spawn(keep(dialer, publish, heard, Arc::clone(&time)));
-        Self { state, notices, failed: AtomicU64::new(0), time }
+        let (failed, heard_ms) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { state, notices, failed, opened: Instant::now(), heard_ms, time }
     }
 
     /// Returns the time by the clock of Redis, in milliseconds since the epoch.
@@ -190,7 +196,11 @@ impl Link {
         reply: std::result::Result<redis::RedisResult<T>, tokio::time::error::Elapsed>,
     ) -> Result<T> {
         match reply {
-            Ok(Ok(value)) => Ok(value),
+            Ok(Ok(value)) => {
+                let heard = self.opened.elapsed().as_millis();
+                self.heard_ms.store(u64::try_from(heard).unwrap_or(0), Ordering::Relaxed);
+                Ok(value)
+            }
             Ok(Err(error)) => {
                 if error.is_io_error() || error.is_connection_dropped() {
                     self.give_up(number);
@@ -202,6 +212,35 @@ impl Link {
                 let cause = format!("no reply within {} s", REPLY_WAIT.as_secs());
                 Err(QueueError::Unavailable { operation, cause })
             }
+        }
+    }
+
+    /// Completes when a connection that works now, or the next one that does, is lost.
+    ///
+    /// What broke it may have broken others to the same server, which would notice much later.
+    pub(super) async fn lost(&self) {
+        let mut state = self.state.clone();
+        let up = |state: &State| match state {
+            State::Up(number, _) => Some(*number),
+            _ => None,
+        };
+        let Ok(number) = state.wait_for(|state| up(state).is_some()).await.map(|state| up(&state))
+        else {
+            return;
+        };
+        let _ = state.wait_for(|state| up(state) != number).await;
+    }
+
+    /// Takes note that another connection to the server turned out to be dead: this one is given up
+    /// too, unless it has been answered just now.
+    pub(super) fn suspect(&self) {
+        let number = match &*self.state.borrow() {
+            State::Up(number, _) => *number,
+            _ => return,
+        };
+        let heard = Duration::from_millis(self.heard_ms.load(Ordering::Relaxed));
+        if self.opened.elapsed().saturating_sub(heard) > JUST_NOW {
+            self.give_up(number);
         }
     }
 
@@ -299,7 +338,7 @@ async fn watch_over(
 
 /// Pauses before the next dial; `false` when the store is closed meanwhile.
 async fn rest(pause: Duration, notices: &mut mpsc::Receiver<Notice>) -> bool {
-    let until = tokio::time::Instant::now() + pause;
+    let until = Instant::now() + pause;
     loop {
         tokio::select! {
             () = tokio::time::sleep_until(until) => return true,

@@ -1,16 +1,18 @@
 //! Connections for blocking reads, one call at a time.
 //!
 //! Each call has a deadline a little behind that of the server; a connection whose reply was given
-//! up, or whose call was dropped, is closed and never used again. Never dials again by itself: the
-//! next call does.
+//! up, or whose call was dropped, is closed and never used again. It is also given up when the
+//! connection that carries commands is lost, and the other way round: a network that swallowed one
+//! has swallowed both, and who waits for a deadline of his own waits too long. Never dials again by
+//! itself: the next call does.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::{Cmd, Value};
 use tokio::time::timeout;
 
-use super::connection::DIAL_WAIT;
+use super::connection::{DIAL_WAIT, Link};
 use super::dial::{Dialer, Line};
 use super::fault;
 use crate::error::{QueueError, Result};
@@ -21,17 +23,21 @@ const BLOCK_GRACE: Duration = Duration::from_secs(1);
 /// Connections for blocking reads; each call has one to itself.
 pub(super) struct Dedicated {
     dialer: Dialer,
+    link: Arc<Link>,
     name: String,
     idle: Mutex<Vec<Line>>,
 }
+
+/// Why a blocking read ends that had nothing to complain of.
+const LOST_TOO: &str = "the connection for commands was lost";
 
 /// The most connections kept open between two blocking reads.
 const IDLE_MAX: usize = 4;
 
 impl Dedicated {
     /// Prepares connections that carry `name` in the server's client list.
-    pub(super) fn new(dialer: Dialer, name: String) -> Self {
-        Self { dialer, name, idle: Mutex::new(Vec::new()) }
+    pub(super) fn new(dialer: Dialer, link: Arc<Link>, name: String) -> Self {
+        Self { dialer, link, name, idle: Mutex::new(Vec::new()) }
     }
 
     /// Sends a command that blocks up to `block` on the server; tells also whether the connection
@@ -54,10 +60,17 @@ impl Dedicated {
                     |_| unavailable(format!("no answer within {} s", DIAL_WAIT.as_secs())),
                 )??,
             };
-        let reply = timeout(block + BLOCK_GRACE, line.connection.send_packed_command(command))
-            .await
-            .map_err(|_| unavailable("no reply to a blocking read".to_owned()))?
-            .map_err(|error| fault::from_redis(operation, &error))?;
+        let reply = tokio::select! {
+            reply = timeout(block + BLOCK_GRACE, line.connection.send_packed_command(command)) => {
+                reply
+                    .map_err(|_| unavailable("no reply to a blocking read".to_owned()))
+                    .and_then(|reply| {
+                        reply.map_err(|error| fault::from_redis(operation, &error))
+                    })
+                    .inspect_err(|_| self.link.suspect())?
+            }
+            () = self.link.lost() => return Err(unavailable(LOST_TOO.to_owned())),
+        };
         let mut kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < IDLE_MAX {
             kept.push(line);

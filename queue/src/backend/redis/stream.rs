@@ -16,7 +16,7 @@ use crate::event::{Event, Position};
 const EVENTS_MAX: usize = 100_000;
 /// The longest block of one read on the server. A connection that died in silence is noticed one
 /// second later; nothing but what other processes did is late by it.
-const BLOCK_MAX: Duration = Duration::from_secs(25);
+const BLOCK_MAX: Duration = Duration::from_secs(30);
 
 /// Returns events after a position, waiting up to `block` for the first.
 pub(super) async fn events(

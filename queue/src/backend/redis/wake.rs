@@ -13,7 +13,7 @@ use std::time::Duration;
 use redis::Value;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::connection::{Link, backoff};
 use super::dedicated::Dedicated;
@@ -25,12 +25,14 @@ use crate::error::Result;
 use crate::job::JobState;
 
 /// The longest block on the server. A connection that died in silence is noticed one second later.
-const BLOCK_MAX: Duration = Duration::from_secs(8);
+const BLOCK_MAX: Duration = Duration::from_millis(7500);
 /// The shortest block on the server.
 const BLOCK_MIN: Duration = Duration::from_millis(2);
 /// After so many blocks without a marker the queue is looked at: a writer may have died between a
 /// job and its marker.
-const LOOK_EVERY: u32 = 4;
+const LOOK_EVERY: u32 = 8;
+/// How late a server may end a block: it looks at its clock ten times a second.
+const SERVER_LATE: Duration = Duration::from_millis(200);
 /// No delayed job is known.
 const NEVER: u64 = u64::MAX;
 
@@ -73,7 +75,7 @@ impl Wake {
             owed: AtomicBool::new(false),
             due_ms: AtomicU64::new(NEVER),
         });
-        let line = Dedicated::new(dialer, keys.client_name.clone());
+        let line = Dedicated::new(dialer, Arc::clone(&shared.link), keys.client_name.clone());
         let task = tokio::spawn(watch(Arc::clone(&shared), line));
         Self { shared, task }
     }
@@ -195,6 +197,8 @@ impl Shared {
 /// Blocks on the marker while calls wait.
 async fn watch(shared: Arc<Shared>, line: Dedicated) {
     let (mut failures, mut in_vain) = (0, 0);
+    // Until then the server may give markers to a block that was given up here.
+    let mut astray: Option<Instant> = None;
     loop {
         if shared.link.is_closed() {
             return;
@@ -203,13 +207,16 @@ async fn watch(shared: Arc<Shared>, line: Dedicated) {
             shared.wanted.notified().await;
             continue;
         }
-        let block = BLOCK_MAX.min(shared.until_due()).max(BLOCK_MIN);
+        let now = Instant::now();
+        let rest = astray.map_or(BLOCK_MAX, |until| until.saturating_duration_since(now));
+        let block = BLOCK_MAX.min(rest).min(shared.until_due()).max(BLOCK_MIN);
         let mut command = redis::cmd("BZPOPMIN");
         command.arg(&shared.marker).arg(block.as_secs_f64());
         let outcome = match line.blocking("wait", &command, block).await {
             Ok((Value::Nil, _)) => {
                 in_vain += 1;
-                shared.nothing_came(in_vain % LOOK_EVERY == 0).await
+                let over = astray.take_if(|until| *until <= Instant::now()).is_some();
+                shared.nothing_came(over || in_vain % LOOK_EVERY == 0).await
             }
             Ok((reply, _)) => {
                 in_vain = 0;
@@ -222,6 +229,7 @@ async fn watch(shared: Arc<Shared>, line: Dedicated) {
             Err(error) => {
                 failures += 1;
                 tracing::debug!(%error, "waiting for work failed");
+                astray = astray.max(Some(now + block + SERVER_LATE));
                 sleep(backoff(failures)).await;
                 // A marker may have gone with the connection: every caller looks for itself.
                 shared.work.notify_one();

@@ -1,0 +1,35 @@
+//! Redis is killed, and comes back after a while.
+
+use std::time::Duration;
+
+use faults::RedisProcess;
+use tokio::time::{Instant, sleep};
+
+use crate::cell::{Cell, Load, RUNS, play};
+
+#[test]
+fn a_worker_takes_jobs_again_after_redis_was_killed_however_long_it_was_away() {
+    let mut cells = Vec::new();
+    // The longest first: it bounds the time that all take together.
+    for away_ms in [60_000, 12_000, 2000, 200] {
+        for load in [Load::Parked, Load::Busy] {
+            cells.extend((0..RUNS).map(|run| death(away_ms, load, run)));
+        }
+    }
+    play(cells);
+}
+
+async fn death(away_ms: u64, load: Load, run: usize) -> Result<String, String> {
+    let away = Duration::from_millis(away_ms);
+    let name = format!("{load:?}, killed, back after {away:?}, run {run}");
+    // An acknowledged job is on the disk: what is missing afterwards was lost by us.
+    let server = RedisProcess::start(&["--appendfsync", "always"]).await;
+    let url = server.url();
+    let mut cell = Cell::start(name, load, server, url).await;
+
+    cell.server.kill();
+    sleep(away).await;
+    cell.server.restart().await;
+
+    cell.verdict(Instant::now(), run.is_multiple_of(2)).await
+}

@@ -1,0 +1,15 @@
+//! Faults for the tests of every crate: a Redis that can be killed, frozen and started again, and a
+//! network that can fall silent, stall and break.
+//!
+//! Never part of the product, and names nothing of it.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "all of it is for tests: what cannot go on fails where it stands"
+)]
+
+mod fault_proxy;
+mod redis_process;
+
+pub use fault_proxy::FaultProxy;
+pub use redis_process::{RedisProcess, free_port};
