@@ -130,7 +130,7 @@ async fn run(
     if let Err(pause) = context.panics.admit(&job.job.name, Instant::now()) {
         return put_off(context, assignment, pause);
     }
-    let end = run_job(processor, job, &assignment.context, options.job_deadline).await;
+    let end = run_job(processor, job, &assignment.context, options.deadline_of(&job.job)).await;
     let has_panicked = matches!(end, RunEnd::Panicked(_));
     context.panics.record(&job.job.name, &job.job.id, has_panicked, Instant::now());
     decide(end)

@@ -165,8 +165,8 @@ pub struct NewJob {
 }
 
 impl NewJob {
-    /// The most bytes of data that this engine adds: 64 KiB.
-    pub const DATA_MAX: usize = 64 * 1024;
+    /// The most bytes of data that this engine adds: 1 MiB, as many as a worker runs.
+    pub const DATA_MAX: usize = PAYLOAD_MAX;
 
     /// Describes a job with the default options.
     #[must_use]
@@ -209,6 +209,11 @@ impl NewJob {
     /// [`JobOptions::check`] refuses.
     pub fn check(&self) -> Result<(), QueueError> {
         check_data(&self.data)?;
+        let bytes = self.data.as_str().len() as u64;
+        if let Some(most) = self.options.size_limit.filter(|most| bytes > *most) {
+            let why = format!("{bytes} bytes; its own size limit is {most}");
+            return Err(QueueError::Invalid { what: "job data", why });
+        }
         self.options.check()
     }
 }

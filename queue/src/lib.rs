@@ -64,6 +64,6 @@ pub use backend::{Backend, Store};
 pub use error::QueueError;
 pub use event::{Event, EventKind, Position};
 pub use job::{Job, JobId, JobState, NewJob, Payload};
-pub use options::{Backoff, Deduplication, JobOptions, RateLimit, Retention};
+pub use options::{Backoff, Deduplication, JobOptions, RateLimit, Retention, Telemetry};
 pub use outcome::{Failure, JobError};
 pub use queue::Queue;

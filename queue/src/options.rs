@@ -3,10 +3,11 @@
 mod backoff;
 mod deduplication;
 mod rate_limit;
+mod retention;
+mod telemetry;
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::QueueError;
@@ -15,22 +16,8 @@ pub use self::backoff::{BACKOFF_MAX, Backoff, BackoffKind};
 pub use self::deduplication::Deduplication;
 pub use self::rate_limit::RateLimit;
 pub(crate) use self::rate_limit::check_window;
-
-/// How long a finished job is kept (BullMQ `removeOnComplete` and `removeOnFail`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Retention {
-    /// At most this many finished jobs of the state are kept; `Some(0)` removes the job at once.
-    pub count: Option<u64>,
-    /// A finished job older than this many seconds is removed at the next finish.
-    pub age_seconds: Option<u64>,
-}
-
-impl Retention {
-    /// Keeps every job for ever.
-    pub const ALL: Self = Self { count: None, age_seconds: None };
-    /// Removes the job when it finishes.
-    pub const NONE: Self = Self { count: Some(0), age_seconds: None };
-}
+pub use self::retention::Retention;
+pub use self::telemetry::Telemetry;
 
 /// The options of one job.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,9 +44,26 @@ pub struct JobOptions {
     pub stack_trace_limit: Option<u64>,
     /// The creation time, if not the time of the add (milliseconds since the epoch).
     pub timestamp_ms: Option<u64>,
+    /// The most bytes of data that the producer means to add; an add over it is refused.
+    pub size_limit: Option<u64>,
+    /// How long one run may take, in milliseconds, if less than its worker allows (ours: other
+    /// clients pass it on as `timeout`).
+    pub timeout_ms: Option<u64>,
+    /// How long after it became due the job may still be started for the first time, in
+    /// milliseconds, if less than its worker allows (ours: other clients pass it on as
+    /// `expiresAfter`).
+    pub expires_after_ms: Option<u64>,
+    /// The trace that the job belongs to.
+    pub telemetry: Option<Telemetry>,
     /// Members that this engine does not interpret, kept untouched for other clients.
     pub other: Map<String, Value>,
 }
+
+/// The members of `opts` that say what the failure of a child means for its parent.
+const POLICIES: [&str; 4] = ["fpof", "cpof", "idof", "rdof"];
+/// Members that only stand among the others when they cannot be read.
+const UNREADABLE: [(&str, &str); 3] =
+    [("priority", "priority"), ("de", "deduplication"), ("debounce", "debounce")];
 
 impl Default for JobOptions {
     /// The product's defaults: 3 attempts, exponential backoff from 1 s, completed jobs kept for
@@ -72,11 +76,15 @@ impl Default for JobOptions {
             priority: 0,
             lifo: false,
             deduplication: None,
-            remove_on_complete: Some(Retention { count: Some(100), age_seconds: Some(3600) }),
-            remove_on_fail: Some(Retention { count: None, age_seconds: Some(86_400) }),
+            remove_on_complete: Some(Retention { count: Some(100), ..Retention::seconds(3600) }),
+            remove_on_fail: Some(Retention::seconds(86_400)),
             keep_logs: None,
             stack_trace_limit: None,
             timestamp_ms: None,
+            size_limit: None,
+            timeout_ms: None,
+            expires_after_ms: None,
+            telemetry: None,
             other: Map::new(),
         }
     }
@@ -122,13 +130,44 @@ impl JobOptions {
         Self { deduplication: Some(deduplication), ..self }
     }
 
-    /// Checks that the options are within what a store can keep.
+    /// Lets a run take at most this long.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout_ms: Some(millis(timeout)), ..self }
+    }
+
+    /// Lets the job fail if it was not started this long after it became due.
+    #[must_use]
+    pub fn expiring_after(self, time: Duration) -> Self {
+        Self { expires_after_ms: Some(millis(time)), ..self }
+    }
+
+    /// Says to which trace the job belongs.
+    #[must_use]
+    pub fn traced(self, telemetry: Telemetry) -> Self {
+        Self { telemetry: Some(telemetry), ..self }
+    }
+
+    /// Checks that the options mean something, and are within what a store can keep.
     ///
     /// # Errors
     /// [`QueueError::Invalid`] naming the option and what would be accepted.
     pub fn check(&self) -> Result<(), QueueError> {
         check_priority(self.priority)?;
-        self.deduplication.as_ref().map_or(Ok(()), Deduplication::check)
+        self.backoff.as_ref().map_or(Ok(()), Backoff::check)?;
+        self.deduplication.as_ref().map_or(Ok(()), Deduplication::check)?;
+        let refuse = |what, why: String| Err(QueueError::Invalid { what, why });
+        let policies =
+            POLICIES.iter().filter(|policy| self.other.get(**policy) == Some(&true.into()));
+        if policies.count() > 1 {
+            let why = "a child has one of fail, continue, ignore and remove, not several";
+            return refuse("failure policy", why.to_owned());
+        }
+        // What stands here could not be read as what it should be.
+        match UNREADABLE.iter().find_map(|(name, what)| Some((what, self.other.get(*name)?))) {
+            Some((what, value)) => refuse(what, format!("{value} cannot be one")),
+            None => Ok(()),
+        }
     }
 
     /// Tells on which side of the line the job comes to wait.
@@ -163,21 +202,34 @@ impl JobOptions {
             put("de", deduplication.to_wire());
         }
         if let Some(keep) = self.remove_on_complete {
-            put("removeOnComplete", retention_to_wire(keep));
+            put("removeOnComplete", keep.to_wire());
         }
         if let Some(keep) = self.remove_on_fail {
-            put("removeOnFail", retention_to_wire(keep));
+            put("removeOnFail", keep.to_wire());
         }
-        if let Some(rows) = self.keep_logs {
-            put("kl", rows.into());
+        for (name, number) in self.numbers() {
+            if let Some(number) = number {
+                put(name, number.into());
+            }
         }
-        if let Some(limit) = self.stack_trace_limit {
-            put("stackTraceLimit", limit.into());
-        }
-        if let Some(timestamp) = self.timestamp_ms {
-            put("timestamp", timestamp.into());
+        for (name, value) in self.telemetry.iter().flat_map(Telemetry::wire) {
+            if let Some(value) = value {
+                put(name, value);
+            }
         }
         Value::Object(wire)
+    }
+
+    /// The numbers that stand in `opts` if they are given.
+    fn numbers(&self) -> [(&'static str, Option<u64>); 6] {
+        [
+            ("kl", self.keep_logs),
+            ("stackTraceLimit", self.stack_trace_limit),
+            ("timestamp", self.timestamp_ms),
+            ("sizeLimit", self.size_limit),
+            ("timeout", self.timeout_ms),
+            ("expiresAfter", self.expires_after_ms),
+        ]
     }
 
     /// Reads BullMQ's `opts` object, with the tolerance of BullMQ: numbers may be strings, a bare
@@ -201,7 +253,15 @@ impl JobOptions {
         options.keep_logs = number(&mut members, "kl");
         options.stack_trace_limit = number(&mut members, "stackTraceLimit");
         options.timestamp_ms = number(&mut members, "timestamp");
+        options.size_limit = number(&mut members, "sizeLimit");
+        options.timeout_ms = number(&mut members, "timeout");
+        options.expires_after_ms = number(&mut members, "expiresAfter");
         members.remove("jobId");
+        let [metadata, omit] = Telemetry::MEMBERS.map(|name| members.get(name));
+        options.telemetry = Telemetry::of_wire(metadata, omit);
+        if options.telemetry.is_some() {
+            members.retain(|name, _| !Telemetry::MEMBERS.contains(&name.as_str()));
+        }
         let priority = members.get("priority").and_then(as_priority);
         options.priority = priority.unwrap_or(0);
         if priority.is_some() {
@@ -219,10 +279,10 @@ impl JobOptions {
             options.backoff = Backoff::from_wire(&backoff)?;
         }
         if let Some(keep) = members.remove("removeOnComplete") {
-            options.remove_on_complete = retention_from_wire(&keep);
+            options.remove_on_complete = Retention::from_wire(&keep);
         }
         if let Some(keep) = members.remove("removeOnFail") {
-            options.remove_on_fail = retention_from_wire(&keep);
+            options.remove_on_fail = Retention::from_wire(&keep);
         }
         options.other = members;
         Ok(options)
@@ -259,34 +319,6 @@ fn as_priority(value: &Value) -> Option<u32> {
     check_priority(priority).is_ok().then_some(priority)
 }
 
-fn retention_to_wire(keep: Retention) -> Value {
-    match keep {
-        Retention { count: None, age_seconds: None } => false.into(),
-        Retention { count: Some(0), age_seconds: None } => true.into(),
-        Retention { count: Some(count), age_seconds: None } => count.into(),
-        Retention { count, age_seconds: Some(age) } => {
-            let mut wire = serde_json::json!({ "age": age });
-            if let Some(count) = count {
-                wire["count"] = count.into();
-            }
-            wire
-        }
-    }
-}
-
-fn retention_from_wire(wire: &Value) -> Option<Retention> {
-    match wire {
-        Value::Bool(true) => Some(Retention::NONE),
-        Value::Bool(false) => Some(Retention::ALL),
-        Value::Number(number) => Some(Retention { count: number.as_u64(), age_seconds: None }),
-        Value::Object(members) => Some(Retention {
-            count: members.get("count").and_then(as_number),
-            age_seconds: members.get("age").and_then(as_number),
-        }),
-        _ => None,
-    }
-}
-
 /// Reads a number as any client may have written it.
 pub(crate) fn as_number(value: &Value) -> Option<u64> {
     match value {
@@ -316,6 +348,10 @@ mod tests {
             priority: 7,
             lifo: true,
             deduplication: Some(Deduplication::simple("once")),
+            size_limit: Some(10),
+            timeout_ms: Some(11),
+            expires_after_ms: Some(12),
+            telemetry: Some(Telemetry { omit_context: true, ..Telemetry::context("00-abc") }),
             ..JobOptions::default()
         };
         let back = JobOptions::from_wire(options.to_wire(Some("mat_1"))).unwrap();
@@ -324,11 +360,11 @@ mod tests {
 
     #[test]
     fn members_of_other_clients_are_kept() {
-        let wire = serde_json::json!({ "attempts": "2", "tm": "00-abc", "backoff": 500 });
+        let wire = serde_json::json!({ "attempts": "2", "theirs": [1], "backoff": 500 });
         let options = JobOptions::from_wire(wire).unwrap();
         assert_eq!(options.attempts, 2);
         assert_eq!(options.backoff, Some(Backoff::fixed(Duration::from_millis(500))));
-        assert_eq!(options.to_wire(None)["tm"], "00-abc");
+        assert_eq!(options.to_wire(None)["theirs"], serde_json::json!([1]));
     }
 
     #[test]
@@ -343,6 +379,22 @@ mod tests {
             assert_eq!(options.priority, 0, "{other}");
             assert!(options.other.contains_key("priority"), "{other}");
         }
+    }
+
+    #[test]
+    fn options_that_mean_nothing_are_refused_by_name() {
+        let check = |wire: Value, what: &str| {
+            let error = JobOptions::from_wire(wire).unwrap().check().unwrap_err().to_string();
+            assert!(error.contains(what), "{error}");
+        };
+        check(serde_json::json!({ "fpof": true, "rdof": true }), "policy");
+        check(serde_json::json!({ "priority": 1.5 }), "priority");
+        check(serde_json::json!({ "priority": -1 }), "priority");
+        check(
+            serde_json::json!({ "backoff": { "type": "fixed", "delay": 1, "jitter": 2 } }),
+            "jitter",
+        );
+        check(serde_json::json!({ "de": { "ttl": 5 } }), "deduplication");
     }
 
     #[test]

@@ -92,7 +92,7 @@ pub(crate) const CATALOG: [Entry; 122] = [
     entry("S-059", "progress, log and data of a missing job", &[OursActs], SIX),
     entry("S-060", "removal at the end", &[OursToNode, NodeToOurs], BOTH),
     entry("S-061", "keep a number", &[NodeToOurs], BOTH),
-    entry("S-062", "keep by age (`limit` not yet)", &[NodeToOurs], BOTH),
+    entry("S-062", "keep by age", &[NodeToOurs], BOTH),
     entry("S-063", "keep by the worker's option", &[NodeToOurs], BOTH),
     entry("S-064", "a kept child is evicted", &[NodeToOurs], SIX),
     entry("S-065", "ours pauses", &[OursActs], SIX),

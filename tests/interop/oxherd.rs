@@ -2,10 +2,10 @@
 //!
 //! Never knows what a scenario is about.
 
-pub(crate) mod families;
+mod families;
 mod options;
 mod processor;
-pub(crate) mod queue_calls;
+mod queue_calls;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -135,7 +135,8 @@ impl Space {
     async fn work(&self, queue: Arc<dyn Backend>, command: &Value) -> Result<Value, String> {
         let worker = Worker::new(Arc::clone(&queue), options::worker(&command["options"]));
         let worker = worker.map_err(|error| error.to_string())?;
-        let script = Arc::new(Script::new(&command["steps"]));
+        let store = Arc::clone(&self.store) as Arc<dyn oxherd_queue::Store>;
+        let script = Arc::new(Script::new(store, command));
         let handlers = Handlers::new().with_any(Arc::clone(&script) as Arc<_>);
         let (stop, stopped) = oneshot::channel::<()>();
         let run = tokio::spawn(async move {

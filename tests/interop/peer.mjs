@@ -50,7 +50,7 @@ function plain(value) {
 const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
 // Runs the steps of a script; the same words as in `oxherd/processor.rs`.
 async function run(worker, steps, job, token) {
-  const entry = { id: job.id, name: job.name, data: job.data, attemptsMade: job.attemptsMade, attemptsStarted: job.attemptsStarted, at: Date.now(), ended: null };
+  const entry = { id: job.id, name: job.name, data: job.data, telemetry: job.opts.telemetry?.metadata ?? null, attemptsMade: job.attemptsMade, attemptsStarted: job.attemptsStarted, at: Date.now(), ended: null };
   worker.runs.push(entry);
   try {
     for (const [step, value] of steps) {
@@ -64,6 +64,12 @@ async function run(worker, steps, job, token) {
         case "unrecoverable": throw new bull.UnrecoverableError(value);
         case "delay_once": if (job.attemptsStarted === 1) { await job.moveToDelayed(Date.now() + value, token); throw new bull.DelayedError(); } break;
         case "limit_once": if (job.attemptsStarted === 1) { await worker.queue.rateLimit(value); throw Worker.RateLimitError(); } break;
+        case "child_once":
+          if (job.attemptsStarted === 1) {
+            await worker.other(value).add("child", null, { jobId: "C", parent: { id: job.id, queue: job.queueQualifiedName } });
+            if (await job.moveToWaitingChildren(token)) throw new bull.WaitingChildrenError();
+          }
+          break;
         case "children_values": return await job.getChildrenValues();
         case "return": return value;
         case "echo": return job.data;
@@ -94,7 +100,7 @@ const commands = {
   async events(c) { return eventsOf(c).seen; },
   async flow(c) { return plain(await flowsOf(c.prefix)[c.method](...c.args)); },
   async work(c) {
-    const worker = { runs: [], local: [], queue: queueOf(c) };
+    const worker = { runs: [], local: [], queue: queueOf(c), other: queue => queueOf({ ...c, queue }) };
     worker.released = new Promise(resolve => worker.release = resolve);
     worker.object = listen(c.prefix, `worker of ${c.queue}`, new Worker(c.queue, (job, token) => run(worker, c.steps, job, token), { prefix: c.prefix, connection, ...c.options }));
     row(c.prefix).workers.set(c.worker, worker);

@@ -60,6 +60,7 @@ pub(crate) struct Row {
     redis: MultiplexedConnection,
     own: Arc<Mutex<Vec<Side>>>,
     no_model: Arc<Mutex<Option<&'static str>>>,
+    remark: Arc<Mutex<Option<&'static str>>>,
     observed: Arc<Mutex<Vec<String>>>,
 }
 
@@ -68,6 +69,8 @@ pub(crate) struct Left {
     pub(crate) keyspace: Keyspace,
     /// What an observer saw on the way, without what no two runs share.
     pub(crate) observed: Vec<String>,
+    /// In what ours differs although what is left is the same.
+    pub(crate) remark: Option<&'static str>,
     /// Why it is not to be compared with what BullMQ alone leaves.
     pub(crate) no_model: Option<&'static str>,
 }
@@ -88,6 +91,7 @@ impl Row {
             redis,
             own: Arc::default(),
             no_model: Arc::default(),
+            remark: Arc::default(),
             observed: Arc::default(),
         }
     }
@@ -129,18 +133,16 @@ impl Row {
         side
     }
 
-    /// Returns one more client of this row, which ends with the row.
-    pub(crate) fn own(&self, client: Client) -> Side {
-        let side = self.side(client);
-        self.own.lock().unwrap().push(side.clone());
-        side
-    }
-
     /// Says that BullMQ alone is no model for this row, and why; true where it plays alone: the
     /// scenario then ends.
     pub(crate) fn has_no_model(&self, why: &'static str) -> bool {
         *self.no_model.lock().unwrap() = Some(why);
         self.roles == Roles::Model
+    }
+
+    /// Says in what ours differs on purpose, where what is left is the same all the same.
+    pub(crate) fn remarks(&self, why: &'static str) {
+        *self.remark.lock().unwrap() = Some(why);
     }
 
     /// Notes what Node sees, which has to be what it sees where BullMQ plays alone.
@@ -184,7 +186,8 @@ impl Row {
         let no_model = *self.no_model.lock().unwrap();
         let observed = std::mem::take(&mut *self.observed.lock().unwrap());
         if problems.is_empty() {
-            Ok(Left { keyspace, observed, no_model })
+            let remark = *self.remark.lock().unwrap();
+            Ok(Left { keyspace, observed, remark, no_model })
         } else {
             Err(problems.join("; "))
         }

@@ -3,7 +3,6 @@
 use crate::scenario::Scenario;
 
 mod add;
-mod boards;
 mod clear;
 mod deduplication;
 mod end;
@@ -46,5 +45,5 @@ pub(crate) fn all() -> Vec<Scenario> {
 
 /// Returns those that need the machine for themselves.
 pub(crate) fn heavy() -> Vec<Scenario> {
-    [boards::all(), large::all()].into_iter().flatten().collect()
+    large::all()
 }

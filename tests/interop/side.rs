@@ -36,7 +36,7 @@ impl Side {
         Self { peer, prefix: prefix.to_owned() }
     }
 
-    pub(crate) async fn tell(&self, mut command: Value) -> Result<Value, String> {
+    async fn tell(&self, mut command: Value) -> Result<Value, String> {
         command["prefix"] = self.prefix.as_str().into();
         self.peer.tell(command).await
     }
@@ -182,7 +182,8 @@ impl Side {
     /// Steps: `["sleep", ms]`, `["hold", null]` (until released), `["progress", value]`,
     /// `["log", row]`, `["fail", {"message", "times"}]` (while fewer attempts were made),
     /// `["fail_named", {"message", "name"}]`, `["unrecoverable", message]`, `["delay_once", ms]`,
-    /// `["limit_once", ms]`, `["children_values", null]` (returns them), `["return", value]`,
+    /// `["limit_once", ms]`, `["child_once", queue]` (adds a child `C` there and waits for it),
+    /// `["children_values", null]` (returns them), `["return", value]`,
     /// `["echo", null]` (returns the data).
     pub(crate) async fn work(&self, queue: &str, options: Value, steps: Value) -> Work {
         let mut all = json!({
@@ -288,8 +289,7 @@ pub(crate) async fn until<T, U: std::fmt::Display>(
     until_within(what, DEADLINE, ask).await
 }
 
-/// The same with another time.
-pub(crate) async fn until_within<T, U: std::fmt::Display>(
+async fn until_within<T, U: std::fmt::Display>(
     what: &str,
     time: Duration,
     mut ask: impl AsyncFnMut() -> Result<T, U>,

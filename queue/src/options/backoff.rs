@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{as_number, millis};
+use crate::error::QueueError;
 
 /// The pause before the next attempt of a failed job.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -53,6 +54,18 @@ impl Backoff {
         Self { jitter: jitter.clamp(0.0, 1.0), ..self }
     }
 
+    /// Checks that the random share is one.
+    ///
+    /// # Errors
+    /// [`QueueError::Invalid`] when it is not 0 to 1.
+    pub fn check(&self) -> Result<(), QueueError> {
+        if (0.0..=1.0).contains(&self.jitter) {
+            return Ok(());
+        }
+        let why = format!("{} is not 0 to 1", self.jitter);
+        Err(QueueError::Invalid { what: "jitter", why })
+    }
+
     /// Returns the pause after the `attempts_made`-th attempt failed (1 for the first), as BullMQ
     /// computes it, but never above [`BACKOFF_MAX`].
     #[must_use]
@@ -61,18 +74,19 @@ impl Backoff {
     }
 
     fn pause_with(&self, attempts_made: u32, uniform: f64) -> Duration {
+        let jitter = self.jitter.clamp(0.0, 1.0);
         let doublings = match self.kind {
             BackoffKind::Fixed => 0,
             BackoffKind::Exponential => attempts_made.saturating_sub(1).min(62),
         };
         let cap = millis(BACKOFF_MAX);
         let full = self.delay_ms.saturating_mul(1 << doublings).min(cap);
-        if self.jitter <= 0.0 {
+        if jitter <= 0.0 {
             return Duration::from_millis(full);
         }
         #[expect(clippy::cast_precision_loss, reason = "at most a day in milliseconds")]
         let full = full as f64;
-        let pause = (uniform * full * self.jitter + full * (1.0 - self.jitter)).floor();
+        let pause = (uniform * full * jitter + full * (1.0 - jitter)).floor();
         Duration::from_secs_f64(pause / 1000.0)
     }
 
@@ -104,7 +118,7 @@ impl Backoff {
             None => return Ok(None),
         };
         let delay_ms = wire.get("delay").and_then(as_number).unwrap_or(0);
-        let jitter = wire.get("jitter").and_then(Value::as_f64).unwrap_or(0.0).clamp(0.0, 1.0);
+        let jitter = wire.get("jitter").and_then(Value::as_f64).unwrap_or(0.0);
         Ok(Some(Backoff { kind, delay_ms, jitter }))
     }
 }

@@ -21,7 +21,7 @@ pub enum Admission {
 /// Decides whether a claimed job may run.
 ///
 /// It may not when nobody ran it and its failure was decided already, when it cannot be read, when
-/// its data is too large, or when its life time is over.
+/// its data is too large, when its life time is over, or when it was not started in time.
 #[must_use]
 pub fn admit(job: &ClaimedJob, options: &WorkerOptions, now_ms: u64) -> Admission {
     if let Some(reason) = job.unreadable.as_deref().or(job.job.deferred_failure.as_deref()) {
@@ -34,6 +34,9 @@ pub fn admit(job: &ClaimedJob, options: &WorkerOptions, now_ms: u64) -> Admissio
     }
     if now_ms >= expires_ms(&job.job, options.expires_after) {
         return Admission::FailFor(expired());
+    }
+    if is_late(&job.job, now_ms) {
+        return Admission::FailFor(not_started());
     }
     Admission::Run
 }
@@ -58,6 +61,17 @@ pub fn unknown_name(name: &str) -> Failure {
 pub(crate) fn expires_ms(job: &Job, expires_after: Duration) -> u64 {
     let life = u64::try_from(expires_after.as_millis()).unwrap_or(u64::MAX);
     job.timestamp_ms.saturating_add(job.options.delay_ms).saturating_add(life)
+}
+
+/// Tells whether a job begins later for the first time than its producer wants it to.
+fn is_late(job: &Job, now_ms: u64) -> bool {
+    let due_ms = job.timestamp_ms.saturating_add(job.options.delay_ms);
+    let latest = job.options.expires_after_ms.map(|after| due_ms.saturating_add(after));
+    job.attempts_started <= 1 && latest.is_some_and(|latest| now_ms > latest)
+}
+
+fn not_started() -> Failure {
+    Failure::new(Failure::EXPIRED, "the job was not started in time")
 }
 
 pub(crate) fn expired() -> Failure {
@@ -114,6 +128,18 @@ mod tests {
         job.job.delay_ms = 99_999;
         assert_eq!(code(&job, 1_500 + DAY_MS - 1), None);
         assert_eq!(code(&job, 1_500 + DAY_MS).as_deref(), Some(Failure::EXPIRED));
+    }
+
+    #[test]
+    fn a_job_may_have_to_be_started_in_time_but_its_retries_have_not() {
+        let mut job = claimed("a");
+        job.job.timestamp_ms = 1_000;
+        job.job.options.delay_ms = 500;
+        job.job.options.expires_after_ms = Some(100);
+        assert_eq!(code(&job, 1_600), None);
+        assert_eq!(code(&job, 1_601).as_deref(), Some(Failure::EXPIRED));
+        job.job.attempts_started = 2;
+        assert_eq!(code(&job, 1_601), None);
     }
 
     #[test]

@@ -47,7 +47,8 @@ impl Shared {
         let decision = match admit(&job, &self.options, self.clock.now_ms()) {
             Admission::FailFor(failure) => fail_for_good(&job, failure, &self.options),
             Admission::Run => {
-                let end = run_job(&*processor, &job, &context, self.options.job_deadline).await;
+                let end =
+                    run_job(&*processor, &job, &context, self.options.deadline_of(&job.job)).await;
                 classify(&job, end, &self.options, self.clock.now_ms())
             }
         };

@@ -42,7 +42,7 @@ pub fn classify(job: &ClaimedJob, end: RunEnd, options: &WorkerOptions, now_ms: 
             Decision { settlement: None, terminal_failure: None, panicked: false }
         }
         RunEnd::Stopped(Stop::Deadline) => {
-            let seconds = options.job_deadline.as_secs_f64();
+            let seconds = options.deadline_of(&job.job).as_secs_f64();
             let failure = Failure::new(JOB_TIMEOUT, format!("the run took more than {seconds} s"));
             attempt_failed(job, failure, options)
         }

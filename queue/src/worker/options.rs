@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::backend::Claim;
 use crate::error::{QueueError, Result};
-use crate::job::Token;
+use crate::job::{Job, Token};
 use crate::options::{JobOptions, RateLimit, Retention};
 
 /// How a worker treats the jobs of its queue.
@@ -105,6 +105,13 @@ impl WorkerOptions {
             worker: self.name.clone(),
             rate: self.rate,
         }
+    }
+
+    /// Returns how long one run of a job may take: its own timeout, if that is shorter.
+    #[must_use]
+    pub fn deadline_of(&self, job: &Job) -> Duration {
+        let own = job.options.timeout_ms.map(Duration::from_millis);
+        own.map_or(self.job_deadline, |own| own.min(self.job_deadline))
     }
 
     /// Returns the pause until the next sweep, while `active` jobs run here.

@@ -1,8 +1,8 @@
 //! Adding jobs.
 
 use oxherd_queue::backend::Added;
-use oxherd_queue::options::{Backoff, JobOptions};
-use oxherd_queue::{JobId, JobState, NewJob, Payload, Position, Retention};
+use oxherd_queue::options::{Backoff, JobOptions, Telemetry};
+use oxherd_queue::{Deduplication, JobId, JobState, NewJob, Payload, Position, Retention};
 use std::time::Duration;
 
 use crate::world::{World, assert_invalid, failed, id, job};
@@ -15,7 +15,8 @@ on_both_stores!(
     a_second_job_with_the_same_id_changes_nothing,
     an_id_stays_taken_after_its_job_ended,
     an_id_may_be_twice_in_one_call,
-    data_over_64_kib_refuses_the_whole_call,
+    data_over_a_mebibyte_refuses_the_whole_call,
+    a_job_that_means_nothing_refuses_the_whole_call,
     an_empty_call_does_nothing,
     the_version_of_an_add_is_the_position_of_its_event,
 );
@@ -24,9 +25,13 @@ async fn a_new_job_waits_with_everything_the_producer_said(world: World) {
     let options = JobOptions {
         attempts: 5,
         backoff: Some(Backoff::exponential(Duration::from_millis(200)).with_jitter(0.5)),
-        remove_on_complete: Some(Retention { count: Some(7), age_seconds: Some(60) }),
+        remove_on_complete: Some(Retention { count: Some(7), ..Retention::seconds(60) }),
         keep_logs: Some(3),
         stack_trace_limit: Some(2),
+        size_limit: Some(1000),
+        timeout_ms: Some(2000),
+        expires_after_ms: Some(3000),
+        telemetry: Some(Telemetry { omit_context: true, ..Telemetry::context("00-ab-cd-01") }),
         ..JobOptions::bare()
     };
     let data = Payload::parse(
@@ -119,7 +124,7 @@ async fn an_id_may_be_twice_in_one_call(world: World) {
     assert_eq!(world.job(&id("twin")).await.name, "a");
 }
 
-async fn data_over_64_kib_refuses_the_whole_call(world: World) {
+async fn data_over_a_mebibyte_refuses_the_whole_call(world: World) {
     let data = |bytes: usize| Payload::encode(&"x".repeat(bytes - 2)).unwrap();
     let fits = NewJob::new("a", data(NewJob::DATA_MAX));
     let over = NewJob::new("b", data(NewJob::DATA_MAX + 1));
@@ -129,6 +134,24 @@ async fn data_over_64_kib_refuses_the_whole_call(world: World) {
     assert!(world.events_after(Position::START).await.is_empty());
 
     world.add_job(fits).await;
+}
+
+async fn a_job_that_means_nothing_refuses_the_whole_call(world: World) {
+    let bare = JobOptions::bare;
+    let jitter = Backoff { jitter: 2.0, ..Backoff::fixed(Duration::from_secs(1)) };
+    let priority = JobOptions::PRIORITY_MAX + 1;
+    let meaningless = [
+        JobOptions { size_limit: Some(1), ..bare() },
+        JobOptions { backoff: Some(jitter), ..bare() },
+        bare().with_priority(priority),
+        bare().deduplicated(Deduplication::simple("")),
+    ];
+    for options in meaningless {
+        let wrong = job("b").with_options(options);
+
+        assert_invalid(world.queue.add(vec![job("a"), wrong]).await);
+    }
+    assert!(world.events_after(Position::START).await.is_empty());
 }
 
 async fn an_empty_call_does_nothing(world: World) {

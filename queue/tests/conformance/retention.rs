@@ -11,6 +11,7 @@ on_both_stores!(
     a_job_may_be_removed_when_it_ends,
     the_newest_finished_jobs_are_kept_by_count,
     finished_jobs_are_removed_by_age,
+    no_more_than_the_limit_go_for_their_age_at_one_finish,
     age_and_count_both_apply,
     failed_jobs_have_a_retention_of_their_own,
     a_whole_batch_leaves_no_more_than_the_count,
@@ -26,7 +27,7 @@ async fn ended(world: &World, verdict: Verdict, keep: Option<Retention>) -> Sett
 }
 
 fn count(count: u64) -> Option<Retention> {
-    Some(Retention { count: Some(count), age_seconds: None })
+    Some(Retention::newest(count))
 }
 
 fn names(ids: Vec<oxherd_queue::JobId>) -> Vec<String> {
@@ -61,7 +62,7 @@ async fn the_newest_finished_jobs_are_kept_by_count(world: World) {
 }
 
 async fn finished_jobs_are_removed_by_age(world: World) {
-    let keep = Some(Retention { count: None, age_seconds: Some(1) });
+    let keep = Some(Retention::seconds(1));
     ended(&world, completed(), keep).await;
     ended(&world, completed(), keep).await;
     world.pass(Duration::from_millis(1_100)).await;
@@ -72,8 +73,22 @@ async fn finished_jobs_are_removed_by_age(world: World) {
     assert_eq!(names(world.list(JobState::Completed).await), ["3"]);
 }
 
+async fn no_more_than_the_limit_go_for_their_age_at_one_finish(world: World) {
+    for _ in 0..4 {
+        ended(&world, completed(), Some(Retention::ALL)).await;
+        world.pass(Duration::from_millis(2)).await;
+    }
+    world.pass(Duration::from_millis(1_100)).await;
+
+    let keep = Retention { limit: Some(2), ..Retention::seconds(1) };
+    ended(&world, completed(), Some(keep)).await;
+
+    let left = names(world.list(JobState::Completed).await);
+    assert_eq!(left, ["1", "2", "5"], "the newest of the old ones go first, as with BullMQ");
+}
+
 async fn age_and_count_both_apply(world: World) {
-    let keep = Some(Retention { count: Some(2), age_seconds: Some(1) });
+    let keep = Some(Retention { count: Some(2), ..Retention::seconds(1) });
     for _ in 0..3 {
         ended(&world, completed(), keep).await;
         world.pass(Duration::from_millis(2)).await;

@@ -21,6 +21,8 @@ on_both_stores!(
     pauses_between_attempts_follow_the_backoff,
     a_panic_uses_an_attempt_and_disturbs_nobody,
     a_run_over_its_deadline_is_a_failed_attempt,
+    a_job_may_ask_for_a_shorter_deadline_of_its_own,
+    a_job_that_was_not_started_in_time_fails_without_a_run,
     a_cancelled_job_is_stopped,
     a_job_without_a_handler_fails,
     data_of_another_shape_fails_for_good,
@@ -153,6 +155,33 @@ async fn a_run_over_its_deadline_is_a_failed_attempt(world: World) {
 
     assert_eq!(code_of(&world, &id).await, "JOB_TIMEOUT");
     worker.stop().await;
+}
+
+async fn a_job_may_ask_for_a_shorter_deadline_of_its_own(world: World) {
+    let handlers = Handlers::new().with_fn("a", |_: Payloadless, context: JobContext| async move {
+        assert_eq!(context.stopped().await, Stop::Deadline);
+        Err::<(), _>(retry("stopped"))
+    });
+    let options = JobOptions { attempts: 2, ..JobOptions::bare() };
+    let id = world.add_with("a", options.with_timeout(Duration::from_millis(60))).await;
+
+    let worker = Running::start(&world, quick(1), handlers);
+
+    assert_eq!(code_of(&world, &id).await, "JOB_TIMEOUT");
+    let job = world.job(&id).await;
+    assert_eq!((job.attempts_made, job.options.timeout_ms), (2, Some(60)));
+    assert!(job.failed_reason.unwrap().contains("0.06 s"));
+    worker.stop().await;
+}
+
+async fn a_job_that_was_not_started_in_time_fails_without_a_run(world: World) {
+    let timestamp_ms = Some(world.now_ms() - 60_000);
+    let options = JobOptions { attempts: 5, timestamp_ms, ..JobOptions::bare() };
+    let id = world.add_with("a", options.expiring_after(Duration::from_secs(30))).await;
+
+    assert_fails_without_a_run(&world, &id, Failure::EXPIRED).await;
+
+    assert_eq!(world.job(&id).await.options.expires_after_ms, Some(30_000));
 }
 
 async fn a_cancelled_job_is_stopped(world: World) {

@@ -134,7 +134,7 @@ fn the_kept_count_holds_after_batches() {
     run(|server| async move {
         let mut stranger = server.connect().await;
         let queue = server.queue().await;
-        let keep = Retention { count: Some(3), age_seconds: None };
+        let keep = Retention::newest(3);
         let options = JobOptions { remove_on_complete: Some(keep), ..JobOptions::bare() };
         let jobs = (0..250).map(|_| job("{}").with_options(options.clone()));
         queue.add(jobs.collect()).await.unwrap();

@@ -22,10 +22,16 @@ const STORED: [(&str, &str); 6] = [
 pub(super) fn job(name: &Value, data: &Value, options: &Value) -> Result<NewJob, String> {
     let mut wire = Map::new();
     for (option, value) in options.as_object().cloned().unwrap_or_default() {
+        if option == "telemetry" {
+            wire.insert("tm".to_owned(), value["metadata"].clone());
+            wire.insert("omc".to_owned(), value["omitContext"].clone());
+            continue;
+        }
         let stored = STORED.iter().find(|(written, _)| *written == option);
         wire.insert(stored.map_or(option, |(_, stored)| (*stored).to_owned()), value);
     }
     let id = wire.remove("jobId").map(|id| JobId::custom(id.as_str().unwrap_or_default()));
+    wire.retain(|_, value| !value.is_null());
     let options = JobOptions::from_wire(Value::Object(wire))?;
     let data = Payload::encode(data).map_err(|error| error.to_string())?;
     let job = NewJob::new(name.as_str().unwrap_or_default(), data).with_options(options);

@@ -2,29 +2,38 @@
 //!
 //! Never decides what becomes of a job.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use oxherd_queue::Payload;
+use oxherd_queue::flow::{Flow, JobKey};
 use oxherd_queue::job::ClaimedJob;
 use oxherd_queue::outcome::{Failure, JobError};
 use oxherd_queue::worker::{JobContext, Processor};
+use oxherd_queue::{JobId, JobOptions, NewJob, Payload, Store};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 /// What is done with every job, and what was done so far.
 pub(super) struct Script {
+    store: Arc<dyn Store>,
+    prefix: String,
+    queue: String,
     steps: Vec<(String, Value)>,
     runs: Mutex<Vec<Value>>,
     released: watch::Sender<bool>,
 }
 
 impl Script {
-    pub(super) fn new(steps: &Value) -> Self {
+    /// Takes the `prefix`, `queue` and `steps` of a command.
+    pub(super) fn new(store: Arc<dyn Store>, command: &Value) -> Self {
         let step = |step: &Value| (step[0].as_str().unwrap().to_owned(), step[1].clone());
+        let text = |member: &str| command[member].as_str().unwrap_or_default().to_owned();
         Self {
-            steps: steps.as_array().unwrap().iter().map(step).collect(),
+            store,
+            prefix: text("prefix"),
+            queue: text("queue"),
+            steps: command["steps"].as_array().unwrap().iter().map(step).collect(),
             runs: Mutex::default(),
             released: watch::Sender::new(false),
         }
@@ -73,15 +82,23 @@ impl Script {
                 "children_values" => {
                     let children = context.children().await.map_err(told)?;
                     let values = children.processed.iter().map(|(key, value)| {
-                        (key.to_string(), value.decode().unwrap_or(Value::Null))
+                        (format!("{}:{key}", self.prefix), value.decode().unwrap_or(Value::Null))
                     });
                     return Ok(Value::Object(values.collect()));
+                }
+                "child_once" if job.job.attempts_started == 1 => {
+                    let child =
+                        NewJob::new("child", Payload::null()).with_options(JobOptions::bare());
+                    let child = Flow::new(text, child.with_id(JobId::from_store("C")));
+                    let flow = child.under(JobKey::new(&*self.queue, job.job.id.clone()));
+                    self.store.add_flow(flow).await.map_err(told)?;
+                    return Err(JobError::WaitForChildren);
                 }
                 "limit_once" if job.job.attempts_started == 1 => {
                     context.rate_limit(Duration::from_millis(ms)).await.map_err(told)?;
                     return Err(JobError::RateLimited);
                 }
-                "fail" | "fail_named" | "delay_once" | "limit_once" => {}
+                "fail" | "fail_named" | "delay_once" | "limit_once" | "child_once" => {}
                 "return" => return Ok(value.clone()),
                 "echo" => {
                     return job.job.data.decode().map_err(|e| failure("DATA", &e.to_string()));
@@ -100,6 +117,7 @@ impl Processor for Script {
             let mut runs = self.runs.lock().unwrap();
             runs.push(json!({
                 "id": job.job.id.as_str(), "name": job.job.name,
+                "telemetry": job.job.options.telemetry.as_ref().and_then(|it| it.metadata.clone()),
                 "data": job.job.data.decode::<Value>().unwrap_or(Value::Null),
                 "attemptsMade": job.job.attempts_made,
                 "attemptsStarted": job.job.attempts_started, "at": now_ms(), "ended": null,

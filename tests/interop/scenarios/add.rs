@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::row::Row;
+use crate::row::{Roles, Row};
 use crate::scenario::scenarios;
 
 scenarios![
@@ -16,6 +16,7 @@ scenarios![
     s_008_an_id_of_three_parts_runs_and_is_found,
     s_009_two_producers_never_share_an_automatic_id,
     s_010_every_option_is_stored_as_node_stores_it,
+    s_011_options_that_mean_nothing_are_refused,
     s_012_a_job_keeps_the_creation_time_that_its_producer_gave,
 ];
 
@@ -50,7 +51,7 @@ async fn s_002_the_producer_gets_the_value_that_the_worker_returned(row: Row) {
 
 async fn s_003_data_and_results_of_every_json_kind_come_back_as_they_were(row: Row) {
     row.second().work("q", json!({}), json!([["echo", null]])).await;
-    let large = "x".repeat(60 * 1024);
+    let large = "x".repeat(512 * 1024);
     let kinds = [
         json!(null),
         json!(false),
@@ -178,6 +179,33 @@ async fn s_010_every_option_is_stored_as_node_stores_it(row: Row) {
     for member in ["delay", "priority", "timestamp", "deduplicationId", "state"] {
         assert_eq!(stored[member], model[member], "{member}");
     }
+}
+
+async fn s_011_options_that_mean_nothing_are_refused(row: Row) {
+    row.remarks("BullMQ takes a priority of -1, and runs such a job at once");
+    row.node().call("q", "getJobCounts", json!([])).await;
+    let mut meaningless = vec![
+        json!({ "sizeLimit": 10 }),
+        json!({ "failParentOnFailure": true, "removeDependencyOnFailure": true }),
+        json!({ "priority": 1.5 }),
+        json!({ "priority": 2_097_152 }),
+        json!({ "backoff": { "type": "fixed", "delay": 5, "jitter": 2 } }),
+        json!({ "deduplication": { "ttl": 5 } }),
+    ];
+    if row.roles != Roles::Model {
+        meaningless.push(json!({ "priority": -1 }));
+    }
+    for options in meaningless {
+        let data = json!({ "text": "more than ten bytes" });
+
+        let added = row.first().try_call("q", "add", json!(["x", data, options])).await;
+
+        assert!(added.is_err(), "{options}: {added:?}");
+    }
+    let counts = row.node().call("q", "getJobCounts", json!([])).await;
+    assert!(counts.as_object().unwrap().values().all(|count| *count == 0), "{counts}");
+    assert_eq!(row.node().events("q").await.0.len(), 0);
+    assert_eq!(row.node().add("q", "next", json!({}), json!({})).await, "1");
 }
 
 async fn s_012_a_job_keeps_the_creation_time_that_its_producer_gave(row: Row) {

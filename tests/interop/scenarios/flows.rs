@@ -20,6 +20,7 @@ scenarios![
     s_092_children_that_have_completed_count_at_once,
     s_093_a_child_of_another_living_parent_is_refused,
     s_094_a_missing_parent_is_told_and_nothing_written,
+    s_095_a_processor_adds_a_child_and_waits_for_it,
     s_096_dependencies_are_removed,
 ];
 
@@ -252,6 +253,24 @@ async fn s_094_a_missing_parent_is_told_and_nothing_written(row: Row) {
         assert!(told.contains("missing key for parent job"), "{told}");
     }
     assert!(row.node().job("down", "c").await.is_null());
+}
+
+async fn s_095_a_processor_adds_a_child_and_waits_for_it(row: Row) {
+    let id = row.first().add("up", "parent", json!({}), json!({})).await;
+    let steps = json!([["child_once", "down"], ["children_values", null]]);
+    let up = row.second().work("up", json!({}), steps).await;
+    row.node().job_in("up", &id, "waiting-children").await;
+
+    row.second().work("down", json!({}), json!([["return", { "ok": true }]])).await;
+
+    let job = row.node().job_in("up", &id, "completed").await;
+    assert_eq!((&job["attemptsMade"], &job["attemptsStarted"]), (&json!(1), &json!(2)));
+    assert_eq!(job["returnvalue"], json!({ row.key("down", "C"): { "ok": true } }));
+    assert_eq!(up.runs().await.len(), 2);
+    let events = row.node().events_until("up", |events| events.count("completed") == 1).await;
+    let expected =
+        ["added", "waiting", "active", "waiting-children", "waiting", "active", "completed"];
+    assert_eq!(events.of(&id), expected);
 }
 
 async fn s_096_dependencies_are_removed(row: Row) {

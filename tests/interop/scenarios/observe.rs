@@ -10,6 +10,7 @@ scenarios![
     s_105_every_event_comes_with_its_fields,
     s_108_every_getter_answers_as_for_a_queue_of_node,
     s_110_the_settings_of_a_queue_are_seen,
+    s_118_the_trace_of_a_job_reaches_its_worker_on_every_attempt,
 ];
 
 const DOWN: &str = "SMTP_DOWN: no answer";
@@ -228,4 +229,30 @@ async fn s_110_the_settings_of_a_queue_are_seen(row: Row) {
     redis::cmd("DEL").arg(row.key("q", "limiter")).exec_async(&mut row.redis()).await.unwrap();
     worker.release().await;
     node.counts_until("q", json!({ "completed": 1 })).await;
+}
+
+async fn s_118_the_trace_of_a_job_reaches_its_worker_on_every_attempt(row: Row) {
+    let trace = r#"{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}"#;
+    let traces = [
+        json!({ "metadata": trace }),
+        json!({ "omitContext": true }),
+        json!({ "metadata": trace, "omitContext": true }),
+        json!(null),
+    ];
+    let fails = json!([["fail", { "message": DOWN, "times": 1 }]]);
+    for (telemetry, queue) in traces.iter().zip(["context", "omitted", "both", "none"]) {
+        let mut options = json!({ "attempts": 2 });
+        if !telemetry.is_null() {
+            options["telemetry"] = telemetry.clone();
+        }
+        let id = row.first().add(queue, "x", json!({}), options).await;
+
+        let worker = row.second().work(queue, json!({}), fails.clone()).await;
+
+        for run in worker.ended(2).await {
+            assert_eq!(run["telemetry"], telemetry["metadata"], "{queue}");
+        }
+        let job = row.node().job_in(queue, &id, "completed").await;
+        assert_eq!(&job["opts"]["telemetry"], telemetry, "{queue}");
+    }
 }

@@ -58,11 +58,17 @@ async fn s_061_the_newest_three_are_kept(row: Row) {
 }
 
 async fn s_062_old_jobs_go_at_the_next_end(row: Row) {
-    let cases = [("age", json!({ "age": 1 }), 1), ("count", json!({ "age": 1, "count": 2 }), 1)];
+    let cases = [
+        ("age", json!({ "age": 1 }), vec!["last"]),
+        ("count", json!({ "age": 1, "count": 2 }), vec!["last"]),
+        // The newest of those that are too old go first.
+        ("limit", json!({ "age": 1, "limit": 2 }), vec!["last", "2", "1"]),
+    ];
     for (queue, keep, _) in &cases {
         let job = json!({ "name": "x", "data": {}, "opts": { "removeOnComplete": keep } });
         let ids = row.first().add_bulk(queue, vec![job; 4]).await;
-        row.second().work(queue, json!({}), json!([])).await;
+        // Jobs that end in one millisecond have no order.
+        row.second().work(queue, json!({}), json!([["sleep", 3]])).await;
         let last = ids.last().unwrap();
         row.node().events_until(queue, |events| events.of(last).contains(&"completed")).await;
     }
@@ -70,11 +76,14 @@ async fn s_062_old_jobs_go_at_the_next_end(row: Row) {
     tokio::time::sleep(Duration::from_millis(2100)).await;
 
     for (queue, keep, left) in cases {
-        let options = json!({ "removeOnComplete": keep });
+        let options = json!({ "removeOnComplete": keep, "jobId": "last" });
         let last = row.first().add(queue, "last", json!({}), options).await;
 
         row.node().job_in(queue, &last, "completed").await;
-        row.node().counts_until(queue, json!({ "completed": left })).await;
+        row.node().counts_until(queue, json!({ "completed": left.len() })).await;
+        let kept = row.node().call(queue, "getCompleted", json!([])).await;
+        let ids: Vec<_> = kept.as_array().unwrap().iter().map(|job| &job["id"]).collect();
+        assert_eq!(ids, left, "{queue}");
     }
 }
 

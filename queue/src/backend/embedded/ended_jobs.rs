@@ -7,12 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::job::{JobId, JobState};
+use crate::options::Retention;
 
 use super::job_body::Record;
 use super::operation::Ended;
-
-/// The most jobs that one finish removes because of their age, as in BullMQ.
-const AGED_MAX: usize = 1000;
 
 /// Where an ended job is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,11 +107,14 @@ impl EndedJobs {
         }
     }
 
-    /// Returns jobs that ended at least that long ago, the newest of them first.
-    pub(super) fn aged(&self, state: JobState, now_ms: u64, age_seconds: u64) -> Vec<JobId> {
+    /// Returns jobs that ended at least as long ago as they are kept, the newest of them first.
+    pub(super) fn aged(&self, state: JobState, now_ms: u64, keep: Retention) -> Vec<JobId> {
+        let Some(age_seconds) = keep.age_seconds else { return Vec::new() };
+        let most = keep.limit.unwrap_or(u64::MAX).min(Retention::LIMIT_DEFAULT);
         let limit = now_ms.saturating_sub(age_seconds.saturating_mul(1000));
         let aged = self.order(state).range(..=(limit, u64::MAX)).rev();
-        aged.take(AGED_MAX).map(|(_, id)| id.clone()).collect()
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        aged.take(most).map(|(_, id)| id.clone()).collect()
     }
 
     /// Returns the jobs beyond the newest `count`.

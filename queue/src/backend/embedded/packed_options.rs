@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::options::{Backoff, BackoffKind, Deduplication, JobOptions, Retention};
+use crate::options::{Backoff, BackoffKind, Deduplication, JobOptions, Retention, Telemetry};
 
 use super::encoding::{Decode, Encode, Input, Malformed, encoded_struct, put_bytes};
 
@@ -62,7 +62,13 @@ struct Rare {
     priority: u32,
     lifo: bool,
     deduplication: Option<Deduplication>,
+    size_limit: Option<u64>,
+    timeout_ms: Option<u64>,
+    expires_after_ms: Option<u64>,
+    telemetry: Option<Telemetry>,
 }
+
+encoded_struct!(Telemetry { metadata, omit_context });
 
 impl Rare {
     fn of(options: &JobOptions) -> Self {
@@ -70,12 +76,24 @@ impl Rare {
             priority: options.priority,
             lifo: options.lifo,
             deduplication: options.deduplication.clone(),
+            size_limit: options.size_limit,
+            timeout_ms: options.timeout_ms,
+            expires_after_ms: options.expires_after_ms,
+            telemetry: options.telemetry.clone(),
         }
     }
 
     fn into_options(self, options: JobOptions) -> JobOptions {
-        let Self { priority, lifo, deduplication } = self;
-        JobOptions { priority, lifo, deduplication, ..options }
+        JobOptions {
+            priority: self.priority,
+            lifo: self.lifo,
+            deduplication: self.deduplication,
+            size_limit: self.size_limit,
+            timeout_ms: self.timeout_ms,
+            expires_after_ms: self.expires_after_ms,
+            telemetry: self.telemetry,
+            ..options
+        }
     }
 }
 
@@ -92,6 +110,17 @@ impl Encode for Rare {
             out.push(3);
             deduplication.encode(out);
         }
+        let numbers = [(4, self.size_limit), (5, self.timeout_ms), (6, self.expires_after_ms)];
+        for (tag, number) in numbers {
+            if let Some(number) = number {
+                out.push(tag);
+                number.encode(out);
+            }
+        }
+        if let Some(telemetry) = &self.telemetry {
+            out.push(7);
+            telemetry.encode(out);
+        }
     }
 }
 
@@ -104,6 +133,10 @@ impl Decode for Rare {
                 1 => rare.priority = Decode::decode(input)?,
                 2 => rare.lifo = true,
                 3 => rare.deduplication = Some(Decode::decode(input)?),
+                4 => rare.size_limit = Some(Decode::decode(input)?),
+                5 => rare.timeout_ms = Some(Decode::decode(input)?),
+                6 => rare.expires_after_ms = Some(Decode::decode(input)?),
+                7 => rare.telemetry = Some(Decode::decode(input)?),
                 _ => return Err(Malformed("options")),
             }
         }
@@ -125,7 +158,36 @@ impl Decode for PackedOptions {
     }
 }
 
-encoded_struct!(Retention { count, age_seconds });
+/// What begins a retention with a limit; others begin with their count.
+const WITH_LIMIT: u8 = 2;
+
+impl Encode for Retention {
+    fn encode(&self, out: &mut Vec<u8>) {
+        if let Some(limit) = self.limit {
+            out.push(WITH_LIMIT);
+            limit.encode(out);
+        }
+        self.count.encode(out);
+        self.age_seconds.encode(out);
+    }
+}
+
+impl Decode for Retention {
+    fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
+        let mut first = input.byte()?;
+        let mut limit = None;
+        if first == WITH_LIMIT {
+            limit = Some(Decode::decode(input)?);
+            first = input.byte()?;
+        }
+        let count = match first {
+            0 => None,
+            1 => Some(Decode::decode(input)?),
+            _ => return Err(Malformed("retention")),
+        };
+        Ok(Self { count, age_seconds: Decode::decode(input)?, limit })
+    }
+}
 
 impl Encode for Backoff {
     fn encode(&self, out: &mut Vec<u8>) {
@@ -160,7 +222,12 @@ mod tests {
     fn options_survive_packing_and_are_small() {
         let mut options = JobOptions { keep_logs: Some(5), ..JobOptions::default() };
         assert!(PackedOptions::pack(&options).0.len() <= 24);
-        options.other.insert("tm".to_owned(), "00-abc".into());
+        options.other.insert("theirs".to_owned(), "x".into());
+        options.size_limit = Some(1);
+        options.timeout_ms = Some(2);
+        options.expires_after_ms = Some(3);
+        options.telemetry = Some(Telemetry::context("00-abc"));
+        options.remove_on_fail = Some(Retention { limit: Some(9), ..Retention::seconds(5) });
         options.priority = 70_000;
         options.lifo = true;
         options.deduplication = Some(Deduplication::simple("once"));

@@ -318,8 +318,7 @@ impl QueueState {
 
     /// Removes the jobs that have to go now that a job of their state ended, as BullMQ does.
     fn evict(&mut self, state: JobState, keep: Retention, now_ms: u64) {
-        let aged = keep.age_seconds.map(|age| self.ended.aged(state, now_ms, age));
-        self.forget(aged.unwrap_or_default());
+        self.forget(self.ended.aged(state, now_ms, keep));
         let beyond = keep.count.map(|count| self.ended.beyond(state, count));
         self.forget(beyond.unwrap_or_default());
     }

@@ -11,6 +11,7 @@ use crate::backend::{Claim, Claimed, Consume, Held, Inspect as _, Renewal, Turn,
 use crate::error::{QueueError, Result};
 use crate::event::Position;
 use crate::job::{ClaimedJob, JobId, JobState, Payload};
+use crate::options::Retention;
 use crate::outcome::{Failure, Settled, Settlement, Verdict};
 
 /// The most settlements, and the most claims, in one script call.
@@ -23,21 +24,10 @@ const RENEW_MAX: usize = 1000;
 const LIMIT_WAIT_MAX_MS: u64 = 30_000;
 
 /// The fields that a claim reads of every job, in the order of the script.
-const FIRST_FIELDS: [&str; 11] = [
-    "name",
-    "data",
-    "opts",
-    "timestamp",
-    "delay",
-    "priority",
-    "ats",
-    "defa",
-    "progress",
-    "parent",
-    "stacktrace",
-];
+const FIRST_FIELDS: [&str; 10] =
+    ["name", "data", "opts", "timestamp", "delay", "priority", "ats", "defa", "progress", "parent"];
 /// The fields that only a job that was started before can have.
-const LATER_FIELDS: [&str; 4] = ["atm", "stc", "failedReason", "attemptsMade"];
+const LATER_FIELDS: [&str; 5] = ["atm", "stc", "failedReason", "stacktrace", "attemptsMade"];
 
 #[async_trait]
 impl Consume for RedisQueue {
@@ -268,7 +258,7 @@ fn write(call: &mut Cmd, settlement: &Settlement) {
     };
     call.arg(word).arg(id.as_str()).arg(token.as_str()).arg(*attempts_max);
     call.arg(optional(keep.and_then(|keep| keep.count)));
-    call.arg(optional(keep.and_then(|keep| keep.age_seconds)));
+    call.arg(keep.map_or_else(String::new, kept_age));
     match verdict {
         Verdict::Complete { result } => call.arg(result.as_str()).arg("").arg(""),
         Verdict::Fail { reason, stack_trace } => {
@@ -285,6 +275,14 @@ fn write(call: &mut Cmd, settlement: &Settlement) {
             call.arg("").arg("").arg("")
         }
     };
+}
+
+/// Writes the age that is kept, with the most jobs that go for it if that is said.
+fn kept_age(keep: Retention) -> String {
+    match (keep.age_seconds, keep.limit) {
+        (Some(age), Some(most)) => format!("{age} {most}"),
+        (age, _) => optional(age),
+    }
 }
 
 /// Reads the four values that the script answers for each settlement.

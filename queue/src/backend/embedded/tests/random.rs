@@ -40,7 +40,7 @@ impl Player {
 
     fn some_job(&mut self) -> NewJob {
         let length = self.random.random_range(0..200);
-        let keep = [None, Some(Retention { count: Some(3), age_seconds: Some(60) })];
+        let keep = [None, Some(Retention { count: Some(3), ..Retention::seconds(60) })];
         let options = JobOptions {
             remove_on_complete: keep[self.random.random_range(0..2)],
             remove_on_fail: [None, Some(Retention::NONE)][self.random.random_range(0..2)],

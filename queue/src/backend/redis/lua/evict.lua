@@ -1,13 +1,15 @@
--- Part of settle.lua: removes finished jobs over the count or the age that is kept, at most 900 of
--- each kind. Expects `keep_count` and `keep_age` by set name.
+-- Part of settle.lua: removes finished jobs over the count or the age that is kept, at most 1,000 of
+-- each kind, of those that are too old the newest. Expects `keep_count`, `keep_age` and `keep_most`
+-- (the most removed for their age) by set name.
 for _, set in ipairs({ 'completed', 'failed' }) do
   local key, old = base .. set, {}
   if keep_age[set] then
-    old = redis.call('ZRANGEBYSCORE', key, '-inf', clock - keep_age[set] * 1000, 'LIMIT', 0, 900)
-    if #old > 0 then redis.call('ZREMRANGEBYRANK', key, 0, #old - 1) end
+    old = redis.call('ZREVRANGEBYSCORE', key, clock - keep_age[set] * 1000, '-inf', 'LIMIT', 0,
+      math.min(keep_most[set] or 1000, 1000))
+    if #old > 0 then redis.call('ZREM', key, unpack(old)) end
   end
   if keep_count[set] then
-    local excess = math.min(redis.call('ZCARD', key) - keep_count[set], 900 - #old)
+    local excess = math.min(redis.call('ZCARD', key) - keep_count[set], 1000)
     if excess > 0 then
       local more = redis.call('ZPOPMIN', key, excess)
       for i = 1, #more, 2 do old[#old + 1] = more[i] end
@@ -28,6 +30,10 @@ for _, set in ipairs({ 'completed', 'failed' }) do
       end
       family.removed(parent, job)
     end
+    -- A call takes only so many arguments.
+    if size >= 6000 or (i == #old and size > 0) then
+      redis.call('DEL', unpack(removed, 1, size))
+      removed, size = {}, 0
+    end
   end
-  if size > 0 then redis.call('DEL', unpack(removed)) end
 end

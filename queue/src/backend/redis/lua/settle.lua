@@ -83,7 +83,7 @@ if count > 0 then
     redis.call('XTRIM', events, 'MAXLEN', '~', tonumber(meta[5]) or 10000)
   end
   local gone, freed, completed, failed, backs = {}, {}, {}, {}, {}
-  local keep_count, keep_age = {}, {}
+  local keep_count, keep_age, keep_most = {}, {}, {}
   local family
   if related then
     --@include family
@@ -152,6 +152,11 @@ if count > 0 then
             redis.call('HDEL', job, 'defa')
           end
           local limit, age = tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6])
+          if not age and ARGV[at + 6] ~= '' then
+            local kept, most = string.match(ARGV[at + 6], '^(%d+) (%d+)$')
+            age, most = tonumber(kept), tonumber(most)
+            keep_most[ended] = math.min(keep_most[ended] or most, most)
+          end
           if limit then keep_count[ended] = math.min(keep_count[ended] or limit, limit) end
           if age then keep_age[ended] = math.min(keep_age[ended] or age, age) end
         end

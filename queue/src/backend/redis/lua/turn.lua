@@ -6,15 +6,15 @@
 --       8 most bytes of job data to claim   9 reason of a cancelled job
 --       10 number of settlements (at most 100), then for each 9 values:
 --       verdict (complete | fail | retry | delay | children | handback | limited), id, token, attempts allowed,
---       kept count ('' = all), kept age in s ('' = for ever), result or reason, stack traces
+--       kept count ('' = all), kept age in s ('' = for ever), perhaps with a
+--       space and the most that go for their age, result or reason, stack traces
 --       (JSON, '' = unchanged), pause in ms (retry) or due time in ms (delay); after them, if the
 --       worker has a rate limit of its own, its most starts and its window (ms)
 -- Effects  settling: the job leaves `active`, its lock, `stalled` and its cancel mark, and goes to
 --          completed, failed, delayed, wait, prioritized or nowhere; kept jobs are trimmed; parents
 --          and deduplication follow. Claiming: due jobs leave `delayed`; jobs go from wait or
 --          prioritized to `active` with a lock. Ids without a job hash are dropped.
---          With no settlement and nothing to claim the script only promotes. It does so first when
---          a job is tried again at once, and not at all when it settles and claims nothing else.
+--          With no settlement and nothing to claim the script only promotes.
 -- Events   completed | failed [retries-exhausted] | waiting{prev=active} | delayed; then
 --          waiting{prev=delayed}; then active; then drained.
 -- Returns  1 for each settlement 4 values: state or the reason why it did not count, position,
@@ -37,21 +37,8 @@ local told_off = false
 -- Whether some job is marked to stop; not known yet.
 local any_marks = nil
 
--- A job that is tried again at once stands behind those that became due before.
-local promotes_first = false
-for i = 1, count do
-  if ARGV[9 * i + 2] == 'retry' and (tonumber(ARGV[9 * i + 10]) or 0) == 0 then
-    promotes_first = true
-  end
-end
-if promotes_first then
-  --@include due
-  earliest = nil
-end
 --@include settle
-if not promotes_first and (most > 0 or count == 0) then
-  --@include due
-end
+--@include due
 --@include claim
 
 if any_waiting and not meta[1] and redis.call('EXISTS', wait, prioritized) > 0 then
