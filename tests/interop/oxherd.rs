@@ -2,10 +2,10 @@
 //!
 //! Never knows what a scenario is about.
 
-mod families;
+pub(crate) mod families;
 mod options;
 mod processor;
-mod queue_calls;
+pub(crate) mod queue_calls;
 
 use std::collections::HashMap;
 use std::sync::Arc;

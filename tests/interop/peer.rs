@@ -25,6 +25,8 @@ pub(crate) enum Client {
     Oxherd,
     /// BullMQ of this major version.
     Node(u8),
+    /// bull-board, with a browser in front of it.
+    Board,
 }
 
 type Answers = Arc<Mutex<HashMap<u64, oneshot::Sender<Value>>>>;
@@ -51,6 +53,11 @@ impl Peer {
                 let mut command = Command::new("node");
                 let port = url.rsplit(':').next().unwrap();
                 command.args(["peer.mjs", &major.to_string(), port]);
+                command
+            }
+            Client::Board => {
+                let mut command = Command::new("node");
+                command.args(["board.mjs", url.rsplit(':').next().unwrap()]);
                 command
             }
         };

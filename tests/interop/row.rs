@@ -133,6 +133,13 @@ impl Row {
         side
     }
 
+    /// Returns one more client of this row, which ends with the row.
+    pub(crate) fn own(&self, client: Client) -> Side {
+        let side = self.side(client);
+        self.own.lock().unwrap().push(side.clone());
+        side
+    }
+
     /// Says that BullMQ alone is no model for this row, and why; true where it plays alone: the
     /// scenario then ends.
     pub(crate) fn has_no_model(&self, why: &'static str) -> bool {

@@ -22,7 +22,7 @@ const AT_A_TIME: usize = 6;
 /// The same for those that need the machine.
 const HEAVY_AT_A_TIME: usize = 2;
 /// The longest a row may take.
-const ROW_MAX: Duration = Duration::from_secs(60);
+const ROW_MAX: Duration = Duration::from_secs(180);
 
 /// A scenario as it is written.
 pub(crate) struct Scenario {

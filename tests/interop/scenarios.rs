@@ -3,6 +3,7 @@
 use crate::scenario::Scenario;
 
 mod add;
+mod boards;
 mod clear;
 mod deduplication;
 mod end;
@@ -45,5 +46,5 @@ pub(crate) fn all() -> Vec<Scenario> {
 
 /// Returns those that need the machine for themselves.
 pub(crate) fn heavy() -> Vec<Scenario> {
-    large::all()
+    [boards::all(), large::all()].into_iter().flatten().collect()
 }

@@ -36,7 +36,7 @@ impl Side {
         Self { peer, prefix: prefix.to_owned() }
     }
 
-    async fn tell(&self, mut command: Value) -> Result<Value, String> {
+    pub(crate) async fn tell(&self, mut command: Value) -> Result<Value, String> {
         command["prefix"] = self.prefix.as_str().into();
         self.peer.tell(command).await
     }
@@ -289,7 +289,8 @@ pub(crate) async fn until<T, U: std::fmt::Display>(
     until_within(what, DEADLINE, ask).await
 }
 
-async fn until_within<T, U: std::fmt::Display>(
+/// The same with another time.
+pub(crate) async fn until_within<T, U: std::fmt::Display>(
     what: &str,
     time: Duration,
     mut ask: impl AsyncFnMut() -> Result<T, U>,

@@ -12,8 +12,10 @@
     reason = "all of it is tests; the lints' own exceptions are by function"
 )]
 
+mod board;
 mod catalog;
 mod keyspace;
+mod lockstep;
 mod oxherd;
 mod peer;
 #[path = "../../queue/tests/conformance/redis_server.rs"]
@@ -52,7 +54,15 @@ fn main() -> ExitCode {
     let Some(url) = redis_server::url() else { return ExitCode::SUCCESS };
     let filter = arguments.iter().find(|argument| !argument.starts_with('-'));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let all_held = tokio::task::LocalSet::new()
-        .block_on(&runtime, scenario::play_all(url, filter.map(String::as_str)));
+    let filter = filter.map(String::as_str);
+    if filter == Some("lockstep") {
+        let equal = runtime.block_on(lockstep::play(url));
+        return if equal { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    let mut all_held =
+        tokio::task::LocalSet::new().block_on(&runtime, scenario::play_all(url, filter));
+    if filter.is_none() {
+        all_held &= runtime.block_on(lockstep::play(url));
+    }
     if all_held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

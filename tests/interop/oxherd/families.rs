@@ -19,8 +19,13 @@ const POLICIES: [(&str, ChildFailure); 4] = [
 
 /// Adds a flow as `FlowProducer.add` takes it.
 pub(super) async fn add_flow(store: &dyn Store, flow: &Value) -> Result<Value, String> {
-    let keys = store.add_flow(read_flow(flow)?).await.map_err(text)?;
+    let keys = add_tree(store, flow).await?;
     Ok(json!({ "job": { "id": keys[0].id.as_str() } }))
+}
+
+/// Adds a flow; tells all of its jobs.
+pub(crate) async fn add_tree(store: &dyn Store, flow: &Value) -> Result<Vec<JobKey>, String> {
+    store.add_flow(read_flow(flow)?).await.map_err(text)
 }
 
 fn read_flow(node: &Value) -> Result<Flow, String> {

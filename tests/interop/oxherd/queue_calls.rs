@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::options;
 
 /// Calls a method of a queue.
-pub(super) async fn queue(
+pub(crate) async fn queue(
     queue: &dyn Backend,
     method: &str,
     args: &Value,
@@ -52,6 +52,9 @@ pub(super) async fn queue(
             let rate = RateLimit::new(args[0].as_u64().unwrap(), window);
             queue.set_rate(Some(rate)).await.map(done).map_err(text)
         }
+        "removeGlobalRateLimit" => queue.set_rate(None).await.map(done).map_err(text),
+        "removeGlobalConcurrency" => queue.set_concurrency(None).await.map(done).map_err(text),
+        "removeRateLimitKey" => queue.end_rate_limit().await.map(done).map_err(text),
         "setGlobalConcurrency" => {
             queue.set_concurrency(args[0].as_u64()).await.map(done).map_err(text)
         }
@@ -85,7 +88,7 @@ async fn many(queue: &dyn Backend, method: &str, args: &Value) -> Result<Value, 
 }
 
 /// Calls a method of a job.
-pub(super) async fn job(
+pub(crate) async fn job(
     queue: &dyn Backend,
     id: &str,
     method: &str,

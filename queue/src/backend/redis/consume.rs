@@ -24,10 +24,21 @@ const RENEW_MAX: usize = 1000;
 const LIMIT_WAIT_MAX_MS: u64 = 30_000;
 
 /// The fields that a claim reads of every job, in the order of the script.
-const FIRST_FIELDS: [&str; 10] =
-    ["name", "data", "opts", "timestamp", "delay", "priority", "ats", "defa", "progress", "parent"];
+const FIRST_FIELDS: [&str; 11] = [
+    "name",
+    "data",
+    "opts",
+    "timestamp",
+    "delay",
+    "priority",
+    "ats",
+    "defa",
+    "progress",
+    "parent",
+    "stacktrace",
+];
 /// The fields that only a job that was started before can have.
-const LATER_FIELDS: [&str; 5] = ["atm", "stc", "failedReason", "stacktrace", "attemptsMade"];
+const LATER_FIELDS: [&str; 4] = ["atm", "stc", "failedReason", "attemptsMade"];
 
 #[async_trait]
 impl Consume for RedisQueue {

@@ -46,14 +46,15 @@ if most > 0 then
       used = used + 1
       local id, job = ids[i], base .. ids[i]
       local row = redis.pcall('HMGET', job, 'name', 'data', 'opts', 'timestamp', 'delay',
-        'priority', 'ats', 'defa', 'progress', 'parent')
+        'priority', 'ats', 'defa', 'progress', 'parent', 'stacktrace')
       local real = not row.err and string.sub(id, 1, 2) ~= '0:'
         and (row[1] or row[2] or row[3] or row[4])
       if real then
         local more, starts_made = false, (tonumber(row[7]) or 0) + 1
-        if row[7] then
-          more = redis.call('HMGET', job, 'atm', 'stc', 'failedReason', 'stacktrace', 'attemptsMade')
-          if more[5] then redis.call('HDEL', job, 'attemptsMade') end
+        -- A retry may have reset the counters of a job that has failed before.
+        if row[7] or row[11] then
+          more = redis.call('HMGET', job, 'atm', 'stc', 'failedReason', 'attemptsMade')
+          if more[4] then redis.call('HDEL', job, 'attemptsMade') end
         end
         if ARGV[7] == '' then
           redis.call('HSET', job, 'processedOn', now, 'ats', starts_made)
@@ -65,7 +66,7 @@ if most > 0 then
         if any_marks and redis.call('ZSCORE', marks, id) then row[8] = ARGV[9] end
         local size = #(row[2] or '')
         bytes = bytes + size
-        if size > 1048576 then row[2] = false; row[11] = size end
+        if size > 1048576 then row[2] = false; row[12] = size end
         taken[#taken + 1] = id
         local at = #jobs
         jobs[at + 1], jobs[at + 2] = id, redis.call('XADD', events, '*', 'event', 'active',

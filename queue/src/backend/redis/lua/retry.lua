@@ -21,7 +21,7 @@ redis.call('ZREM', base .. state, id)
 redis.call('ZREM', marks, id)
 redis.call('HDEL', job, 'finishedOn', 'processedOn',
   state == 'completed' and 'returnvalue' or 'failedReason')
-if ARGV[5] == '1' then redis.call('HDEL', job, 'atm', 'ats', 'stc') end
+if ARGV[5] == '1' then redis.call('HDEL', job, 'atm', 'ats') end
 enqueue(id, tonumber(row[1]) or 0, readable and type(opts) == 'table' and opts.lifo == true)
 if row[3] then
   local family

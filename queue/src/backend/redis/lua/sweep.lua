@@ -20,7 +20,13 @@ end
 local meta = redis.call('HMGET', KEYS[1], 'paused', 'opts.maxLenEvents')
 redis.call('XTRIM', events, 'MAXLEN', '~', tonumber(meta[2]) or 10000)
 local recovered = {}
-local suspects = redis.call('SPOP', base .. 'stalled', 1000)
+local suspects
+if redis.call('SCARD', base .. 'stalled') <= 1000 then
+  suspects = redis.call('SMEMBERS', base .. 'stalled')
+  redis.call('DEL', base .. 'stalled')
+else
+  suspects = redis.call('SPOP', base .. 'stalled', 1000)
+end
 for i = 1, #suspects do
   local id, job = suspects[i], base .. suspects[i]
   if redis.call('EXISTS', job .. ':lock') == 0 and redis.call('LREM', base .. 'active', 1, id) == 1

@@ -14,7 +14,8 @@
 --          completed, failed, delayed, wait, prioritized or nowhere; kept jobs are trimmed; parents
 --          and deduplication follow. Claiming: due jobs leave `delayed`; jobs go from wait or
 --          prioritized to `active` with a lock. Ids without a job hash are dropped.
---          With no settlement and nothing to claim the script only promotes.
+--          With no settlement and nothing to claim the script only promotes. It does so first when
+--          a job is tried again at once, and not at all when it settles and claims nothing else.
 -- Events   completed | failed [retries-exhausted] | waiting{prev=active} | delayed; then
 --          waiting{prev=delayed}; then active; then drained.
 -- Returns  1 for each settlement 4 values: state or the reason why it did not count, position,
@@ -37,8 +38,21 @@ local told_off = false
 -- Whether some job is marked to stop; not known yet.
 local any_marks = nil
 
+-- A job that is tried again at once stands behind those that became due before.
+local promotes_first = false
+for i = 1, count do
+  if ARGV[9 * i + 2] == 'retry' and (tonumber(ARGV[9 * i + 10]) or 0) == 0 then
+    promotes_first = true
+  end
+end
+if promotes_first then
+  --@include due
+  earliest = nil
+end
 --@include settle
---@include due
+if not promotes_first and (most > 0 or count == 0) then
+  --@include due
+end
 --@include claim
 
 if any_waiting and not meta[1] and redis.call('EXISTS', wait, prioritized) > 0 then
