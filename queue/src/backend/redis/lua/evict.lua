@@ -2,18 +2,30 @@
 -- each kind, of those that are too old the newest. Expects `keep_count`, `keep_age` and `keep_most`
 -- (the most removed for their age) by set name.
 for _, set in ipairs({ 'completed', 'failed' }) do
-  local key, old = base .. set, {}
-  if keep_age[set] then
-    old = redis.call('ZREVRANGEBYSCORE', key, clock - keep_age[set] * 1000, '-inf', 'LIMIT', 0,
-      math.min(keep_most[set] or 1000, 1000))
-    if #old > 0 then redis.call('ZREM', key, unpack(old)) end
-  end
+  local key, old, any_old = base .. set, {}, keep_age[set]
+  local bound = any_old and clock - any_old * 1000
   if keep_count[set] then
-    local excess = math.min(redis.call('ZCARD', key) - keep_count[set], 1000)
-    if excess > 0 then
-      local more = redis.call('ZPOPMIN', key, excess)
-      for i = 1, #more, 2 do old[#old + 1] = more[i] end
+    local size = redis.call('ZCARD', key)
+    -- As a packed list, a set walks its members at every change. A long member makes it a skip list,
+    -- which it stays until Redis loads it from its disk: hence now and then.
+    if size > 64 and clock % 16 == 0 then
+      local long = string.rep('-', 65)
+      redis.call('ZADD', key, 0, long)
+      redis.call('ZREM', key, long)
     end
+    local excess = math.min(size - keep_count[set], 1000)
+    if excess > 0 then
+      local oldest = redis.call('ZPOPMIN', key, excess)
+      for i = 1, #oldest, 2 do old[#old + 1] = oldest[i] end
+      -- What is left is younger still.
+      any_old = any_old and tonumber(oldest[#oldest]) <= bound
+    end
+  end
+  if any_old then
+    local aged = redis.call('ZREVRANGEBYSCORE', key, bound, '-inf', 'LIMIT', 0,
+      math.min(keep_most[set] or 1000, 1000))
+    if #aged > 0 then redis.call('ZREM', key, unpack(aged)) end
+    for i = 1, #aged do old[#old + 1] = aged[i] end
   end
   local removed, size = {}, 0
   for i = 1, #old do
