@@ -19,10 +19,11 @@ const WORDS: [(&str, &str); 6] = [
 const TELEMETRY: [&str; 2] = ["metadata", "omitContext"];
 
 impl JobOptions {
-    /// Writes the options as BullMQ's `job.opts` shows them.
+    /// Writes the options as BullMQ's `job.opts` shows them: the scheduler of a run stands elsewhere.
     #[must_use]
     pub fn to_public(&self) -> Value {
         let Value::Object(mut members) = self.to_wire(None) else { return Value::Null };
+        members.remove("repeatJobKey");
         for (wire, public) in WORDS {
             if let Some(value) = members.remove(wire) {
                 members.insert(public.to_owned(), value);

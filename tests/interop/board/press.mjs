@@ -1,5 +1,7 @@
 // Presses the buttons of bull-board's page in front of a service, and reads back through the service's
 // own API what they did: press.mjs ADMIN MATERIAL, the id of a material that failed.
+import { responseSchemas } from "@bull-board/api/dist/schemas/responses.js";
+import * as valibot from "valibot";
 import { launch, BoardPage } from "./page.mjs";
 import { serve } from "./serve.mjs";
 
@@ -23,6 +25,14 @@ const until = async (what, ask) => {
 const job = (id, state) => until(`${id} is ${state}`, async () => { const found = await api(`/jobs/${id}`); return found?.state === state && found; });
 const gone = id => until(`${id} is gone`, async () => await api(`/jobs/${id}`) === null);
 const shows = (board, state, count) => until(`the tab ${state} shows ${count}`, async () => (await board.see()).tabs[state] === count);
+
+// Reads an address as the page does; the answer must be what bull-board's own schema says.
+async function read(path, schema) {
+  const { status, body } = await board.get(path);
+  const found = valibot.safeParse(responseSchemas[schema], body);
+  if (status !== 200 || !found.success) throw new Error(`${path}: ${status} ${JSON.stringify(found.issues ?? body)}`);
+  return body;
+}
 
 const browser = await launch();
 const board = await BoardPage.open(browser, await serve(admin));
@@ -65,23 +75,34 @@ try {
   await board.pressOn("unwanted", "Clean");
   await gone("unwanted");
   report.removed = true;
+  const child = await fetch(`${admin}/bull-board/api/queues/${QUEUE}/add`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ name: "child", options: { jobId: "child", parent: { id: "typed", queue: `bull:${QUEUE}` } } }) });
+  report.child = (await child.json()).status;
 
   await board.press("Resume");
   report.resumed = (await api("")).paused;
   report.again = (await job("broken", "failed")).attemptsMade;
   const typed = await job("typed", "failed");
+  await job("child", "failed");
   await job(material, "failed");
 
   await board.job(QUEUE, "typed");
   await until("the page of the job says why it failed", async () => (await board.see()).text.includes(typed.failure.message));
   report.seen.job = (await board.see()).text.includes("typed");
-  for (const path of [`/queues/${QUEUE}/typed/logs`, `/queues/${QUEUE}/typed/flow`, "/job-schedulers", "/redis/stats", `/queues/${QUEUE}/workers`, `/queues/${QUEUE}/metrics`]) {
-    const { status } = await board.get(path);
-    if (status !== 200) throw new Error(`${path}: ${status}`);
+  report.flow = (await read(`/queues/${QUEUE}/child/flow`, "GetJobFlowResponse")).flowRoot;
+  for (const tab of ["latest", "active", "waiting", "waiting-children", "prioritized", "completed", "failed", "delayed", "paused"]) {
+    await read(`/queues?activeQueue=${QUEUE}&status=${tab}`, "GetQueuesResponse");
   }
+  await read(`/queues/${QUEUE}/typed`, "GetJobResponse");
+  await read(`/queues/${QUEUE}/typed/logs`, "GetJobLogsResponse");
+  await read("/job-schedulers", "GetJobSchedulersResponse");
+  await read("/redis/stats", "GetRedisStatsResponse");
+  await read(`/queues/${QUEUE}/metrics`, "GetQueueMetricsResponse");
+  await read(`/queues/${QUEUE}/rate-limit`, "GetQueueRateLimitResponse");
+  await read(`/queues/${QUEUE}/default-job-options`, "GetQueueDefaultJobOptionsResponse");
+  report.workers = (await read(`/queues/${QUEUE}/workers`, "GetQueueWorkersResponse")).workers.length;
 
   await board.tab(QUEUE, "failed");
-  await shows(board, "failed", 3);
+  await shows(board, "failed", 4);
   // bull-board leaves what ended within the last five seconds.
   await new Promise(resolve => setTimeout(resolve, 5_100));
   await board.press("Clean all");

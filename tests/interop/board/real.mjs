@@ -8,7 +8,7 @@ import express from "express";
 
 const connection = { host: "127.0.0.1", port: Number(process.argv[2]) };
 const defaultJobOptions = JSON.parse(process.argv[3]);
-const queues = ["material-processing", "plan-generation"].map(name => new Queue(name, { connection, defaultJobOptions }));
+const queues = ["plan-generation", "material-processing"].map(name => new Queue(name, { connection, defaultJobOptions }));
 const serverAdapter = new ExpressAdapter().setBasePath("/bull-board");
 createBullBoard({ queues: queues.map(queue => new BullMQAdapter(queue)), serverAdapter });
 const app = express().use("/bull-board", serverAdapter.getRouter());
