@@ -10,7 +10,8 @@
 //! * [`produce`] with [`coalesce`], [`change`], [`deduplicate`], [`limit`], [`schedule`], [`relate`],
 //!   [`consume`] with [`wake`] and [`unanswered`], [`inspect`] with [`stream`], [`maintain`],
 //!   [`clear`]: the roles of a queue.
-//! * [`status`]: the job records. [`boot`]: what a server must be like.
+//! * [`status`]: the job records. [`boot`]: what a server must be like; [`server`]: what it tells of
+//!   itself.
 //!
 //! Never holds state that another process could not take over: everything durable is in Redis.
 
@@ -32,6 +33,7 @@ mod produce;
 mod relate;
 mod schedule;
 mod scripts;
+mod server;
 mod status;
 mod stream;
 mod time;
@@ -53,7 +55,7 @@ use self::keys::{Keyspace, LIBRARY, QueueKeys, WIRE_VERSION};
 use self::status::RedisStatus;
 use self::unanswered::Unanswered;
 use self::wake::Wake;
-use super::{Backend, Store};
+use super::{Backend, ServerInfo, Store};
 use crate::clock::SharedClock;
 use crate::error::{QueueError, Result};
 use crate::flow::{Flow, JobKey};
@@ -155,6 +157,10 @@ impl Store for RedisStore {
                 cause: format!("no reply within {} s", PING_WAIT.as_secs()),
             }),
         }
+    }
+
+    async fn server(&self) -> Result<Option<ServerInfo>> {
+        server::info(&self.link).await
     }
 
     async fn close(&self) {
