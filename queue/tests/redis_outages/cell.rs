@@ -40,7 +40,6 @@ pub(crate) struct Cell {
     pub(crate) name: String,
     /// As the worker and the producer reach the server: over the network that fails.
     queue: Arc<dyn Backend>,
-    by: RedisOptions,
     starts: Starts,
     /// The jobs that the store has told to have.
     acknowledged: Vec<String>,
@@ -61,7 +60,7 @@ impl Cell {
         let worker = tokio::spawn(work(queue(&by).await, load, Arc::clone(&starts)));
         let queue = queue(&by).await;
         let acknowledged = Vec::new();
-        let mut cell = Self { name, queue, by, starts, acknowledged, producer: None, worker };
+        let mut cell = Self { name, queue, starts, acknowledged, producer: None, worker };
         cell.add("first").await;
         cell.started("first", Duration::from_secs(60)).await.unwrap();
         match load {
@@ -81,16 +80,16 @@ impl Cell {
         self.acknowledged.push(id.to_owned());
     }
 
-    async fn stop_producing(&mut self) {
+    /// Lets the producer end.
+    pub(crate) async fn stop_producing(&mut self) {
         if let Some((stop, producer)) = self.producer.take() {
             stop.send_replace(true);
             self.acknowledged.extend(producer.await.unwrap());
         }
     }
 
-    /// Adds seconds of work, and nothing after it.
+    /// Adds seconds of work.
     pub(crate) async fn backlog(&mut self) {
-        self.stop_producing().await;
         for number in 0..40 {
             self.add(&format!("backlog-{number}")).await;
         }
@@ -153,7 +152,7 @@ impl Cell {
     }
 
     async fn all_ended_once(&self, acknowledged: &[String]) -> Result<(), String> {
-        let queue = queue(&self.by).await;
+        let queue = &self.queue;
         let deadline = Instant::now() + ALL_ENDED_WITHIN;
         let all = u64::try_from(acknowledged.len()).unwrap();
         loop {

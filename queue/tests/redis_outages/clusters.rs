@@ -73,7 +73,10 @@ fn a_slot_moves_to_another_node_under_load_and_nothing_is_lost() {
         let cluster = RedisCluster::start().await;
         let from = cluster.owner(SLOT).await;
         let name = format!("{load:?}, slot moved");
-        let cell = Cell::start(name, load, &cluster.nodes[from], options(&cluster, from)).await;
+        let mut cell = Cell::start(name, load, &cluster.nodes[from], options(&cluster, from)).await;
+        if load == Load::Busy {
+            cell.backlog().await;
+        }
 
         let to = (from + 1) % 3;
         cluster.move_slot(SLOT, from, to, Duration::from_millis(200)).await;

@@ -18,6 +18,7 @@ fn a_worker_goes_on_at_the_new_primary_after_the_old_one_was_killed() {
         let mut cell = Cell::start(name, load, &redis.servers[0], RedisOptions::new(url)).await;
 
         if load == Load::Busy {
+            cell.stop_producing().await;
             cell.backlog().await;
         }
         // What has reached the replica and is missing afterwards was lost by us.
