@@ -14,6 +14,8 @@ mod cell;
 mod clusters;
 #[path = "redis_outages/deaths.rs"]
 mod deaths;
+#[path = "redis_outages/deployments.rs"]
+mod deployments;
 #[path = "redis_outages/networks.rs"]
 mod networks;
 #[path = "redis_outages/sentinels.rs"]

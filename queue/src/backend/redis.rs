@@ -146,6 +146,15 @@ impl RedisStore {
         Ok(Arc::new(Self { space, clock, home, others, queues }))
     }
 
+    /// Tells whether there can be a queue of this name.
+    ///
+    /// # Errors
+    /// [`QueueError::Invalid`]; [`QueueError::CrossSlot`] in a cluster when its keys would not be in
+    /// one slot.
+    pub fn check_name(&self, queue: &str) -> Result<()> {
+        self.space.queue(queue).map(drop)
+    }
+
     /// Returns the server of a queue.
     fn server_of(&self, keys: &QueueKeys) -> Server {
         let dialer = &self.home.dialer;
