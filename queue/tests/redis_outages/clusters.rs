@@ -101,8 +101,17 @@ fn an_owner_that_dies_is_waited_for_or_followed_by_its_replica() {
         }
         let name = format!("{load:?}, owner killed, replica: {has_replica}");
         // The worker knows the dead node alone by its URL, and the others by what it has learnt.
-        let cell = Cell::start(name, load, &cluster.nodes[owner], options(&cluster, owner)).await;
+        let mut cell =
+            Cell::start(name, load, &cluster.nodes[owner], options(&cluster, owner)).await;
 
+        if let Some(replica) = replica {
+            if load == Load::Busy {
+                cell.stop_producing().await;
+                cell.backlog().await;
+            }
+            // What has reached the replica and is missing afterwards was lost by us.
+            cluster.nodes[replica].catch_up_with(&cluster.nodes[owner]).await;
+        }
         cluster.nodes[owner].kill();
         if replica.is_none() {
             sleep(Duration::from_secs(3)).await;

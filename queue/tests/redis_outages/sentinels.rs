@@ -22,7 +22,8 @@ fn a_worker_goes_on_at_the_new_primary_after_the_old_one_was_killed() {
             cell.backlog().await;
         }
         // What has reached the replica and is missing afterwards was lost by us.
-        redis.replicated().await;
+        let [primary, replica] = &redis.servers;
+        replica.catch_up_with(primary).await;
         if all_away {
             redis.kill_sentinels();
         }

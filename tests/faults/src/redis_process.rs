@@ -72,6 +72,22 @@ impl RedisProcess {
         ask(self.port, command).await
     }
 
+    /// Waits until this server has what another, whose replica it is, has now.
+    pub async fn catch_up_with(&self, primary: &Self) {
+        let deadline = Instant::now() + STARTED_WITHIN;
+        let written = primary.offset().await;
+        while self.offset().await < written {
+            assert!(Instant::now() < deadline, "the replica does not follow");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn offset(&self) -> Option<u64> {
+        let told = self.ask("INFO replication").await;
+        let offset = told.lines().find_map(|line| line.strip_prefix("master_repl_offset:"));
+        offset.and_then(|offset| offset.trim_end().parse().ok())
+    }
+
     /// Tells whether the server answers a PING now, if only to ask for a password.
     pub async fn answers(&self) -> bool {
         let answer = async {

@@ -79,17 +79,6 @@ impl RedisSentinels {
         }
     }
 
-    /// Waits until the replica has what the primary has now.
-    pub async fn replicated(&self) {
-        let [primary, replica] = &self.servers;
-        let deadline = Instant::now() + AGREED_WITHIN;
-        let written = offset(primary).await;
-        while offset(replica).await < written {
-            assert!(Instant::now() < deadline, "the replica does not follow");
-            sleep(Duration::from_millis(20)).await;
-        }
-    }
-
     /// Waits until a server takes itself for a primary.
     pub async fn promoted(&self, server: usize) {
         until(self.servers[server].port(), "INFO replication", "role:master").await;
@@ -101,11 +90,6 @@ impl RedisSentinels {
         let places = self.sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.port));
         places.collect::<Vec<_>>().join(",")
     }
-}
-
-async fn offset(server: &RedisProcess) -> Option<u64> {
-    let told = server.ask("INFO replication").await;
-    told.lines().find_map(|line| line.trim_end().strip_prefix("master_repl_offset:")?.parse().ok())
 }
 
 async fn until(port: u16, question: &str, told: &str) {
