@@ -1,6 +1,6 @@
 //! The Redis that others run: users, databases, TLS, and servers that hide some of their commands.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -148,6 +148,17 @@ impl Certificates {
         self.folder.path().join(name)
     }
 
+    /// Tells whether a process whose system trusts these authorities alone reaches the server.
+    fn are_reached_by(&self, authorities: &str) -> bool {
+        let mut test = Command::new(std::env::current_exe().unwrap());
+        test.args(["--exact", "--ignored", "deployments::the_server_of_the_file_is_reached"]);
+        test.env("SSL_CERT_FILE", self.path(authorities)).env_remove("SSL_CERT_DIR");
+        let told = test.current_dir(self.folder.path()).output().unwrap();
+        let text = String::from_utf8_lossy(&told.stdout);
+        assert!(text.contains("running 1 test"), "{text}");
+        told.status.success()
+    }
+
     /// Starts a server that speaks TLS on the port that is returned.
     async fn server(&self) -> (RedisProcess, u16) {
         let port = free_port();
@@ -172,8 +183,8 @@ impl Certificates {
     }
 }
 
-/// Where the test below finds the server that it is to reach by the system's authorities.
-const REACH: &str = "REDIS_BY_SYSTEM_AUTHORITIES";
+/// The file in which the last test finds the server that it is to reach by the system's authorities.
+const REACH: &str = "server-to-reach";
 
 #[test]
 fn tls_is_trusted_by_a_given_authority_or_by_the_system_and_by_no_other() {
@@ -199,27 +210,17 @@ fn tls_is_trusted_by_a_given_authority_or_by_the_system_and_by_no_other() {
         assert!(told.contains("missing.pem"), "{told}");
 
         let url = format!("rediss://:secret@localhost:{port}");
-        assert!(reaches(&url, &certificates.path("ca.pem")), "trusted by the system");
-        assert!(!reaches(&url, &certificates.path("other.pem")), "unknown to the system");
+        std::fs::write(certificates.path(REACH), url).unwrap();
+        assert!(certificates.are_reached_by("ca.pem"), "trusted by the system");
+        assert!(!certificates.are_reached_by("other.pem"), "unknown to the system");
         Ok("TLS".to_owned())
     }]);
 }
 
-/// Tells whether a process whose system trusts these authorities reaches a server.
-fn reaches(url: &str, authorities: &Path) -> bool {
-    let mut test = Command::new(std::env::current_exe().unwrap());
-    test.args(["--exact", "--ignored", "deployments::the_server_of_the_environment_is_reached"]);
-    test.env(REACH, url).env("SSL_CERT_FILE", authorities).env_remove("SSL_CERT_DIR");
-    let told = test.output().unwrap();
-    let text = String::from_utf8_lossy(&told.stdout);
-    assert!(text.contains("running 1 test"), "{text}");
-    told.status.success()
-}
-
 #[test]
 #[ignore = "played by the test above, in an environment of its own"]
-fn the_server_of_the_environment_is_reached() {
-    let Ok(url) = std::env::var(REACH) else { return };
+fn the_server_of_the_file_is_reached() {
+    let Ok(url) = std::fs::read_to_string(REACH) else { return };
     play([async move {
         connect(impatient(url)).await.map_err(|error| error.to_string())?;
         Ok("reached".to_owned())
