@@ -11,6 +11,7 @@ mod deduplicate;
 pub mod embedded;
 mod limit;
 pub mod redis;
+mod server;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub use self::change::Change;
 pub use self::clear::Clear;
 pub use self::deduplicate::Deduplicate;
 pub use self::limit::{Limit, Limits};
+pub use self::server::{ServerInfo, WorkerClient};
 
 /// Everything that a queue can do.
 pub trait Backend:
@@ -81,6 +83,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Answers when the store does, for readiness checks (2 s at most).
     async fn ping(&self) -> Result<()>;
+
+    /// Returns what the server tells of itself; nothing where there is none, or it does not tell.
+    async fn server(&self) -> Result<Option<ServerInfo>> {
+        Ok(None)
+    }
 
     /// Writes out what is buffered and closes files and connections; later calls fail.
     async fn close(&self);
@@ -313,6 +320,11 @@ pub trait Inspect: Send + Sync {
 
     /// Tells whether claims are stopped.
     async fn is_paused(&self) -> Result<bool>;
+
+    /// Returns the workers of all processes, if their connections are known to a server that tells.
+    async fn workers(&self) -> Result<Option<Vec<WorkerClient>>> {
+        Ok(None)
+    }
 
     /// Returns how many jobs stand before this one; `None` if it does not wait.
     async fn place(&self, id: &JobId) -> Result<Option<u64>>;

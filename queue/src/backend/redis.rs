@@ -12,7 +12,8 @@
 //! * [`produce`] with [`coalesce`], [`change`], [`deduplicate`], [`limit`], [`schedule`], [`relate`],
 //!   [`consume`] with [`wake`] and [`unanswered`], [`inspect`] with [`stream`], [`maintain`],
 //!   [`clear`]: the roles of a queue.
-//! * [`status`]: the job records. [`boot`]: what a server must be like.
+//! * [`status`]: the job records. [`boot`]: what a server must be like; [`server`]: what it tells of
+//!   itself.
 //!
 //! Never holds state that another process could not take over: everything durable is in Redis.
 
@@ -38,6 +39,7 @@ mod relate;
 mod schedule;
 mod scripts;
 mod sentinel;
+mod server;
 mod slot;
 mod status;
 mod stream;
@@ -62,7 +64,7 @@ use self::keys::{Keyspace, LIBRARY, QueueKeys, WIRE_VERSION};
 use self::status::RedisStatus;
 use self::unanswered::Unanswered;
 use self::wake::Wake;
-use super::{Backend, Store};
+use super::{Backend, ServerInfo, Store};
 use crate::clock::SharedClock;
 use crate::error::{QueueError, Result};
 use crate::flow::{Flow, JobKey};
@@ -217,6 +219,10 @@ impl Store for RedisStore {
                 cause: format!("no reply within {} s", PING_WAIT.as_secs()),
             }),
         }
+    }
+
+    async fn server(&self) -> Result<Option<ServerInfo>> {
+        server::info(&self.home.link).await
     }
 
     async fn close(&self) {

@@ -9,7 +9,7 @@ use oxherd_queue::backend::{
     Added, Cancelled, Change, Claim, Claimed, Clear, Consume, Counts, Deduplicate, EventPage, Held,
     Inspect, Limit, Limits, ListQuery, Maintain, Produce, Renewal, Submitted, Turn, Waited,
 };
-use oxherd_queue::flow::{Children, ChildrenCounts, Relate};
+use oxherd_queue::flow::{Children, ChildrenCounts, JobKey, Relate};
 use oxherd_queue::job::JobSnapshot;
 use oxherd_queue::outcome::Settlement;
 use oxherd_queue::scheduler::{Armed, NewScheduler, Schedule, Scheduler};
@@ -278,6 +278,10 @@ impl Relate for Flaky {
 
     async fn children_counts(&self, parent: &JobId) -> Result<ChildrenCounts> {
         self.inner.children_counts(parent).await
+    }
+
+    async fn parent(&self, child: &JobId) -> Result<Option<JobKey>> {
+        self.inner.parent(child).await
     }
 
     async fn remove_child_dependency(&self, child: &JobId) -> Result<bool> {

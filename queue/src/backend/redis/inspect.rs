@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use redis::Value;
 
 use super::wire::Fields;
-use super::{RedisQueue, scripts, stream, wire};
-use crate::backend::{Counts, EventPage, Inspect, ListQuery};
+use super::{RedisQueue, scripts, server, stream, wire};
+use crate::backend::{Counts, EventPage, Inspect, ListQuery, WorkerClient};
 use crate::error::Result;
 use crate::event::Position;
 use crate::job::{JobId, JobSnapshot, JobState};
@@ -101,6 +101,10 @@ impl Inspect for RedisQueue {
         let mut command = redis::cmd("HEXISTS");
         command.arg(&self.keys.meta).arg("paused");
         Ok(wire::number(self.link.command("is paused", &command).await?)? == Some(1))
+    }
+
+    async fn workers(&self) -> Result<Option<Vec<WorkerClient>>> {
+        server::workers(&self.link, &self.keys).await
     }
 
     async fn place(&self, id: &JobId) -> Result<Option<u64>> {

@@ -163,6 +163,13 @@ impl Relate for RedisQueue {
         })
     }
 
+    async fn parent(&self, child: &JobId) -> Result<Option<JobKey>> {
+        let mut command = redis::cmd("HGET");
+        command.arg(self.keys.job(child)).arg("parentKey");
+        let key = wire::text(self.link.command("parent", &command).await?)?;
+        Ok(key.filter(|key| !key.is_empty()).map(|key| key_of(&self.keys, &key)))
+    }
+
     async fn remove_child_dependency(&self, child: &JobId) -> Result<bool> {
         let mut call = self.call(&scripts::UNDEPEND);
         call.arg(self.link.now_ms()).arg(child.as_str());
