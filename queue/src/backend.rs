@@ -5,6 +5,7 @@
 //! Every call answers within a deadline of a few seconds, with [`QueueError::Unavailable`] if the
 //! store does not.
 
+mod attend;
 mod change;
 mod clear;
 mod deduplicate;
@@ -27,6 +28,7 @@ use crate::outcome::{Settled, Settlement};
 use crate::scheduler::Schedule;
 use crate::status::StatusStore;
 
+pub use self::attend::{Attend, Attendance, WorkerSeen};
 pub use self::change::Change;
 pub use self::clear::Clear;
 pub use self::deduplicate::Deduplicate;
@@ -34,7 +36,17 @@ pub use self::limit::{Limit, Limits};
 
 /// Everything that a queue can do.
 pub trait Backend:
-    Produce + Change + Deduplicate + Limit + Consume + Inspect + Maintain + Clear + Schedule + Relate
+    Produce
+    + Change
+    + Deduplicate
+    + Limit
+    + Consume
+    + Inspect
+    + Maintain
+    + Clear
+    + Schedule
+    + Relate
+    + Attend
 {
 }
 
@@ -48,7 +60,8 @@ impl<
         + Maintain
         + Clear
         + Schedule
-        + Relate,
+        + Relate
+        + Attend,
 > Backend for T
 {
 }

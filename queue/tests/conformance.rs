@@ -40,6 +40,8 @@ mod world;
 mod add;
 #[path = "conformance/amend.rs"]
 mod amend;
+#[path = "conformance/attend.rs"]
+mod attend;
 #[path = "conformance/cancel.rs"]
 mod cancel;
 #[path = "conformance/change.rs"]

@@ -14,6 +14,7 @@
 //!
 //! Never opens a network connection, and never knows what a job is about.
 
+mod attending;
 mod changing;
 mod checkpoint;
 mod clearing;

@@ -9,11 +9,12 @@
 //!   themselves, and the clock of the server.
 //! * [`produce`] with [`coalesce`], [`change`], [`deduplicate`], [`limit`], [`schedule`], [`relate`],
 //!   [`consume`] with [`wake`] and [`unanswered`], [`inspect`] with [`stream`], [`maintain`],
-//!   [`clear`]: the roles of a queue.
+//!   [`clear`], [`attend`]: the roles of a queue.
 //! * [`status`]: the job records. [`boot`]: what a server must be like.
 //!
 //! Never holds state that another process could not take over: everything durable is in Redis.
 
+mod attend;
 mod boot;
 mod change;
 mod clear;
@@ -45,6 +46,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use self::attend::Register;
 use self::coalesce::Adder;
 use self::connection::Link;
 use self::dedicated::Dedicated;
@@ -84,6 +86,7 @@ pub struct RedisStore {
     dialer: Dialer,
     space: Keyspace,
     link: Arc<Link>,
+    register: Arc<Register>,
     queues: Mutex<HashMap<String, Arc<RedisQueue>>>,
 }
 
@@ -102,7 +105,8 @@ impl RedisStore {
         let dialer = Dialer::parse(&options.url)?;
         let link = Arc::new(Link::open(dialer.clone(), clock));
         boot::check(&link, &dialer.address(), options.patience).await?;
-        Ok(Arc::new(Self { dialer, space, link, queues: Mutex::new(HashMap::new()) }))
+        let register = Arc::new(Register::new(dialer.clone(), Arc::clone(&link)));
+        Ok(Arc::new(Self { dialer, space, link, register, queues: Mutex::default() }))
     }
 
     fn opened(&self, name: &str) -> Option<Arc<RedisQueue>> {
@@ -122,9 +126,8 @@ impl Store for RedisStore {
         call.arg(WIRE_VERSION).arg(LIBRARY);
         self.link.script("open queue", &call).await?;
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        let queue = queues
-            .entry(name.to_owned())
-            .or_insert_with(|| Arc::new(RedisQueue::new(keys, &self.dialer, &self.link)));
+        let queue =
+            queues.entry(name.to_owned()).or_insert_with(|| Arc::new(RedisQueue::new(keys, self)));
         Ok(Arc::clone(queue) as Arc<dyn Backend>)
     }
 
@@ -182,11 +185,14 @@ struct RedisQueue {
     unanswered: Unanswered,
     /// Reads the event stream.
     tail: Dedicated,
+    register: Arc<Register>,
 }
 
 impl RedisQueue {
-    fn new(keys: Arc<QueueKeys>, dialer: &Dialer, link: &Arc<Link>) -> Self {
+    fn new(keys: Arc<QueueKeys>, store: &RedisStore) -> Self {
+        let RedisStore { dialer, link, register, .. } = store;
         Self {
+            register: Arc::clone(register),
             adder: Adder::start(Arc::clone(&keys), Arc::clone(link)),
             wake: Wake::start(&keys, dialer.clone(), Arc::clone(link)),
             tail: Dedicated::new(dialer.clone(), Arc::clone(link), keys.events_client_name()),

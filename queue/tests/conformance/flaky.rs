@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use oxherd_queue::backend::{
-    Added, Cancelled, Change, Claim, Claimed, Clear, Consume, Counts, Deduplicate, EventPage, Held,
-    Inspect, Limit, Limits, ListQuery, Maintain, Produce, Renewal, Submitted, Turn, Waited,
+    Added, Attend, Attendance, Cancelled, Change, Claim, Claimed, Clear, Consume, Counts,
+    Deduplicate, EventPage, Held, Inspect, Limit, Limits, ListQuery, Maintain, Produce, Renewal,
+    Submitted, Turn, Waited, WorkerSeen,
 };
 use oxherd_queue::flow::{Children, ChildrenCounts, Relate};
 use oxherd_queue::job::JobSnapshot;
@@ -282,5 +283,16 @@ impl Relate for Flaky {
 
     async fn remove_child_dependency(&self, child: &JobId) -> Result<bool> {
         self.inner.remove_child_dependency(child).await
+    }
+}
+
+#[async_trait]
+impl Attend for Flaky {
+    fn attend(&self, worker: Option<&str>) -> Attendance {
+        self.inner.attend(worker)
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerSeen>> {
+        self.inner.workers().await
     }
 }

@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use crate::row::Row;
 use crate::scenario::scenarios;
-use crate::side::{Events, Side, Work};
+use crate::side::{Events, Side, Work, until};
 
 scenarios![
+    s_104_workers_are_seen_until_they_leave,
     s_105_every_event_comes_with_its_fields,
     s_108_every_getter_answers_as_for_a_queue_of_node,
     s_110_the_settings_of_a_queue_are_seen,
@@ -38,6 +39,45 @@ const FIELDS: [(&str, &[(&str, &str)]); 17] = [
     ("paused", &[]),
     ("resumed", &[]),
 ];
+
+async fn s_104_workers_are_seen_until_they_leave(row: Row) {
+    let acts = row.first();
+    let victim = row.fresh(&acts);
+    let waits = json!([["hold", null]]);
+    let seen = async |expected: &[&str]| {
+        until(&format!("the workers are {expected:?}"), async || {
+            let workers = row.node().call("q", "getWorkers", json!([])).await;
+            let name = |worker: &Value| {
+                let name = worker["rawname"].as_str().unwrap_or_default();
+                name.strip_prefix(&acts.prefix).unwrap_or(name).to_owned()
+            };
+            let mut names: Vec<_> = workers.as_array().unwrap().iter().map(name).collect();
+            names.sort();
+            if names == expected { Ok(()) } else { Err(workers) }
+        })
+        .await;
+        let count = row.node().call("q", "getWorkersCount", json!([])).await;
+        assert_eq!(count, expected.len());
+    };
+    let plain = acts.work("q", json!({}), waits.clone()).await;
+    let named = acts.work("q", json!({ "name": "w1" }), waits.clone()).await;
+    victim.work("q", json!({}), waits.clone()).await;
+    let other = row.node().work("q", json!({ "name": "n1" }), waits).await;
+    seen(&[":cQ==", ":cQ==", ":cQ==:w:n1", ":cQ==:w:w1"]).await;
+
+    victim.peer.signal("-KILL").await;
+    seen(&[":cQ==", ":cQ==:w:n1", ":cQ==:w:w1"]).await;
+    plain.close().await;
+    other.close().await;
+    seen(&[":cQ==:w:w1"]).await;
+    acts.add("q", "job", json!({}), json!({})).await;
+    named.begun(1).await;
+    seen(&[":cQ==:w:w1"]).await;
+    named.release().await;
+    row.node().counts_until("q", json!({ "completed": 1 })).await;
+    named.close().await;
+    seen(&[]).await;
+}
 
 async fn s_105_every_event_comes_with_its_fields(row: Row) {
     let acts = row.first();

@@ -81,8 +81,8 @@ pub(super) struct QueueKeys {
     pub(super) marker: String,
     /// Ours: the running jobs that were asked to stop, by the time at which the mark ends.
     pub(super) cancel_marks: String,
-    /// The name of a worker's blocking connection, by which dashboards count workers.
-    pub(super) client_name: String,
+    /// What the names of connections for this queue begin with.
+    client_name: String,
 }
 
 impl QueueKeys {
@@ -143,6 +143,35 @@ impl QueueKeys {
     pub(super) fn events_client_name(&self) -> String {
         format!("{}:qe", self.client_name)
     }
+
+    /// The name of the connection that waits for markers; nobody counts it.
+    pub(super) fn marker_client_name(&self) -> String {
+        format!("{}:marker", self.client_name)
+    }
+
+    /// The name of a worker's own connection, by which dashboards count workers. Redis refuses
+    /// names with spaces and the like, so these are percent-encoded.
+    pub(super) fn worker_client_name(&self, worker: Option<&str>) -> String {
+        let name = worker.map_or_else(
+            || self.client_name.clone(),
+            |worker| format!("{}:w:{worker}", self.client_name),
+        );
+        let encode = |byte: u8| match byte {
+            b'!'..=b'~' => char::from(byte).to_string(),
+            other => format!("%{other:02X}"),
+        };
+        name.bytes().map(encode).collect()
+    }
+
+    /// Returns the name of the worker that a connection of this name belongs to, `None` for one
+    /// without a name; nothing for other connections.
+    pub(super) fn worker_of<'a>(&self, client_name: &'a str) -> Option<Option<&'a str>> {
+        let rest = client_name.strip_prefix(&self.worker_client_name(None))?;
+        if rest.is_empty() {
+            return Some(None);
+        }
+        rest.strip_prefix(":w:").map(Some)
+    }
 }
 
 /// Standard base64 with padding, as BullMQ encodes queue names in client names.
@@ -177,8 +206,25 @@ mod tests {
         assert_eq!(keys.meta, "bull:mail:meta");
         assert_eq!(keys.state(JobState::Waiting), "bull:mail:wait");
         assert_eq!(keys.state(JobState::WaitingChildren), "bull:mail:waiting-children");
-        assert_eq!(keys.client_name, "bull:bWFpbA==");
+        assert_eq!(keys.worker_client_name(None), "bull:bWFpbA==");
+        assert_eq!(keys.worker_client_name(Some("w1")), "bull:bWFpbA==:w:w1");
         assert_eq!(keys.events_client_name(), "bull:bWFpbA==:qe");
+    }
+
+    #[test]
+    fn a_worker_is_known_by_the_name_of_its_connection() {
+        let keys = Keyspace::new("bull").unwrap().queue("mail").unwrap();
+        assert_eq!(keys.worker_of("bull:bWFpbA=="), Some(None));
+        assert_eq!(keys.worker_of("bull:bWFpbA==:w:w1"), Some(Some("w1")));
+        for other in [&keys.events_client_name(), &keys.marker_client_name(), "", "bull:bWFpbA"] {
+            assert_eq!(keys.worker_of(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_client_name_has_only_what_redis_accepts() {
+        let keys = Keyspace::new("bull").unwrap().queue("mail").unwrap();
+        assert_eq!(keys.worker_client_name(Some("bär 1\n")), "bull:bWFpbA==:w:b%C3%A4r%201%0A");
     }
 
     #[test]
