@@ -327,6 +327,14 @@ pub trait Inspect: Send + Sync {
     /// Tells whether claims are stopped.
     async fn is_paused(&self) -> Result<bool>;
 
+    /// Returns how many jobs ended so, a point a minute, the newest first: `skip` left out, at most
+    /// `limit` and [`Metrics::POINTS_MAX`]. Counted by the workers that are told to
+    /// ([`crate::worker::WorkerOptions::metrics`]).
+    ///
+    /// # Errors
+    /// [`crate::QueueError::Invalid`] for a state that is no end.
+    async fn metrics(&self, ended: JobState, skip: u64, limit: u64) -> Result<Metrics>;
+
     /// Returns how many jobs stand before this one; `None` if it does not wait.
     async fn place(&self, id: &JobId) -> Result<Option<u64>>;
 
@@ -348,6 +356,26 @@ pub struct ListQuery {
     pub limit: u64,
     /// Whether the newest come first.
     pub newest_first: bool,
+}
+
+/// How many jobs of a queue ended in one way.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// All that were counted.
+    pub count: u64,
+    /// When the newest point was made, in milliseconds since the epoch.
+    pub noted_ms: Option<u64>,
+    /// How many were counted until then.
+    pub noted_count: u64,
+    /// Jobs in a minute, the newest minute first. The minute under way is not among them.
+    pub points: Vec<u64>,
+    /// How many points are kept.
+    pub length: u64,
+}
+
+impl Metrics {
+    /// The most points in an answer.
+    pub const POINTS_MAX: u64 = 100_000;
 }
 
 /// The number of jobs in each state.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use oxherd_queue::backend::{
     Added, Attend, Attendance, Cancelled, Change, Claim, Claimed, Clear, Consume, Counts,
-    Deduplicate, EventPage, Held, Inspect, Limit, Limits, ListQuery, Maintain, Produce, Renewal,
-    Submitted, Turn, Waited, WorkerSeen,
+    Deduplicate, EventPage, Held, Inspect, Limit, Limits, ListQuery, Maintain, Metrics, Produce,
+    Renewal, Submitted, Turn, Waited, WorkerSeen,
 };
 use oxherd_queue::flow::{Children, ChildrenCounts, Relate};
 use oxherd_queue::job::JobSnapshot;
@@ -224,6 +224,10 @@ impl Inspect for Flaky {
         self.inner.is_paused().await
     }
 
+    async fn metrics(&self, ended: JobState, skip: u64, limit: u64) -> Result<Metrics> {
+        self.inner.metrics(ended, skip, limit).await
+    }
+
     async fn place(&self, id: &JobId) -> Result<Option<u64>> {
         self.inner.place(id).await
     }
@@ -279,6 +283,14 @@ impl Relate for Flaky {
 
     async fn children_counts(&self, parent: &JobId) -> Result<ChildrenCounts> {
         self.inner.children_counts(parent).await
+    }
+
+    async fn remove_tree(&self, id: &JobId) -> Result<bool> {
+        self.inner.remove_tree(id).await
+    }
+
+    async fn remove_awaited_children(&self, id: &JobId) -> Result<()> {
+        self.inner.remove_awaited_children(id).await
     }
 
     async fn remove_child_dependency(&self, child: &JobId) -> Result<bool> {

@@ -10,6 +10,7 @@ scenarios![
     s_104_workers_are_seen_until_they_leave,
     s_105_every_event_comes_with_its_fields,
     s_108_every_getter_answers_as_for_a_queue_of_node,
+    s_109_metrics_have_a_point_a_minute,
     s_110_the_settings_of_a_queue_are_seen,
     s_118_the_trace_of_a_job_reaches_its_worker_on_every_attempt,
 ];
@@ -233,6 +234,58 @@ async fn s_108_every_getter_answers_as_for_a_queue_of_node(row: Row) {
     }
     holding.release().await;
     node.counts_until("q", json!({ "completed": 12 })).await;
+}
+
+async fn s_109_metrics_have_a_point_a_minute(row: Row) {
+    let mut redis = row.redis();
+    let acts = row.first();
+    let steps = json!([["fail_named", { "name": "bad", "message": DOWN }], ["return", 1]]);
+    acts.work("q", json!({ "metrics": { "maxDataPoints": 10 } }), steps).await;
+    turn_of_a_minute().await;
+    let (mut good, mut bad) = (0, 0);
+    // How many jobs end, what is told then, and how many minutes go by after them.
+    let turns: [(u64, &[u64], i64); 4] = [
+        (3, &[], 1),
+        (2, &[3], 2),
+        (1, &[0, 2, 3], 30 * 24 * 60),
+        (4, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 1], 0),
+    ];
+    for (jobs, points, minutes) in turns {
+        acts.add("q", "bad", json!({}), json!({ "removeOnFail": true })).await;
+        for _ in 0..jobs {
+            acts.add("q", "good", json!({}), json!({})).await;
+        }
+        (good, bad) = (good + jobs, bad + 1);
+        row.node().counts_until("q", json!({ "completed": good })).await;
+        let metrics = row.node().call("q", "getMetrics", json!(["completed"])).await;
+        assert_eq!(metrics["data"], json!(points), "{metrics}");
+        assert_eq!(
+            (&metrics["meta"]["count"], &metrics["count"]),
+            (&json!(good), &json!(points.len()))
+        );
+        for ended in ["completed", "failed"] {
+            let key = row.key("q", &format!("metrics:{ended}"));
+            redis::cmd("HINCRBY")
+                .arg(key)
+                .arg(&["prevTS", &(-60_000 * minutes).to_string()])
+                .exec_async(&mut redis)
+                .await
+                .unwrap();
+        }
+    }
+
+    let metrics = row.node().call("q", "getMetrics", json!(["failed", 8, 9])).await;
+    assert_eq!(metrics["data"], json!([0, 1]), "{metrics}");
+    assert_eq!(metrics["meta"]["count"], bad);
+}
+
+/// Waits until the minute is young: none should end while the scenario counts.
+async fn turn_of_a_minute() {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let into = now.as_secs() % 60;
+    if into > 40 {
+        tokio::time::sleep(std::time::Duration::from_secs(60 - into)).await;
+    }
 }
 
 async fn s_110_the_settings_of_a_queue_are_seen(row: Row) {

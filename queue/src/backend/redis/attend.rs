@@ -18,8 +18,8 @@ use super::{RedisQueue, fault, wire};
 use crate::backend::{Attend, Attendance, WorkerSeen};
 use crate::error::{QueueError, Result};
 
-/// How often a connection shows that it lives: servers may close one that is silent for minutes.
-const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(30);
+/// How often a connection shows that it lives: networks forget one that is silent for minutes.
+const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(60);
 /// How long the reply to that may take.
 const REPLY_WAIT: Duration = Duration::from_secs(3);
 

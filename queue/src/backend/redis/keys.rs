@@ -103,6 +103,11 @@ impl QueueKeys {
         format!("{}{name}", self.base)
     }
 
+    /// How many jobs ended so.
+    pub(super) fn metrics(&self, ended: JobState) -> String {
+        format!("{}metrics:{ended}", self.base)
+    }
+
     /// The starts in the open window of the rate limit.
     pub(super) fn limiter(&self) -> String {
         format!("{}limiter", self.base)
