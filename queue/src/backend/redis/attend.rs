@@ -18,8 +18,8 @@ use super::{RedisQueue, fault, wire};
 use crate::backend::{Attend, Attendance, WorkerSeen};
 use crate::error::{QueueError, Result};
 
-/// How often a connection shows that it lives: networks forget one that is silent for minutes.
-const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(60);
+/// How often a connection shows that it lives: load balancers forget one that was silent for 350 s.
+const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(300);
 /// How long the reply to that may take.
 const REPLY_WAIT: Duration = Duration::from_secs(3);
 
