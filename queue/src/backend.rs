@@ -12,6 +12,7 @@ mod deduplicate;
 pub mod embedded;
 mod limit;
 pub mod redis;
+mod server;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,11 +29,12 @@ use crate::outcome::{Settled, Settlement};
 use crate::scheduler::Schedule;
 use crate::status::StatusStore;
 
-pub use self::attend::{Attend, Attendance, WorkerSeen};
+pub use self::attend::{Attend, Attendance, WorkerClient};
 pub use self::change::Change;
 pub use self::clear::Clear;
 pub use self::deduplicate::Deduplicate;
 pub use self::limit::{Limit, Limits};
+pub use self::server::ServerInfo;
 
 /// Everything that a queue can do.
 pub trait Backend:
@@ -94,6 +96,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Answers when the store does, for readiness checks (2 s at most).
     async fn ping(&self) -> Result<()>;
+
+    /// Returns what the server tells of itself; nothing where there is none, or it does not tell.
+    async fn server(&self) -> Result<Option<ServerInfo>> {
+        Ok(None)
+    }
 
     /// Writes out what is buffered and closes files and connections; later calls fail.
     async fn close(&self);

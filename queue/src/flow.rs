@@ -20,6 +20,9 @@ pub trait Relate: Send + Sync {
     /// Returns how many children of a job stand how, in one short trip.
     async fn children_counts(&self, parent: &JobId) -> Result<ChildrenCounts>;
 
+    /// Returns the parent of a job; nothing for a job without, or without a job.
+    async fn parent(&self, child: &JobId) -> Result<Option<JobKey>>;
+
     /// Lets a child go its own way: its parent no longer waits for it. Returns `false` when the
     /// parent did not wait for it.
     ///

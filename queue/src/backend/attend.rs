@@ -4,6 +4,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -19,23 +20,22 @@ pub trait Attend: Send + Sync {
     /// log, and the worker works unseen.
     fn attend(&self, worker: Option<&str>) -> Attendance;
 
-    /// Returns the workers on the list, of all processes, those of other engines among them; the
-    /// longest there first.
-    ///
-    /// # Errors
-    /// [`crate::QueueError::Unusable`] when the server does not tell who is connected.
-    async fn workers(&self) -> Result<Vec<WorkerSeen>>;
+    /// Returns the workers on the list, of all processes, those of other engines among them; nothing
+    /// when the server does not tell who is connected.
+    async fn workers(&self) -> Result<Option<Vec<WorkerClient>>>;
 }
 
 /// A worker on the list of a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WorkerSeen {
+pub struct WorkerClient {
+    /// What tells it from the others: on Redis the server's id of its connection.
+    pub id: String,
     /// Its name, if it has one; on Redis with `%` codes for what cannot be in a client's name.
     pub name: Option<String>,
-    /// Where it is connected from, `host:port`; nothing for one in this process.
-    pub address: Option<String>,
-    /// Since when it has been there, in milliseconds since the epoch.
-    pub since_ms: u64,
+    /// From where it is connected, `address:port`; `this process` on the embedded store.
+    pub address: String,
+    /// How long it has been there.
+    pub age: Duration,
 }
 
 /// Keeps a worker on the list of its queue until it is dropped.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oxherd_queue::backend::WorkerSeen;
+use oxherd_queue::backend::WorkerClient;
 use oxherd_queue::worker::{Handlers, WorkerOptions};
 
 use crate::running::{Running, quick, until};
@@ -10,7 +10,7 @@ use crate::world::World;
 
 on_both_stores!(
     workers_are_on_the_list_of_their_queue_until_they_leave,
-    the_list_tells_since_when_a_worker_is_there,
+    the_list_tells_workers_apart,
     a_running_worker_is_on_the_list_until_it_stops,
 );
 
@@ -20,8 +20,8 @@ async fn names(world: &World) -> Vec<Option<String>> {
     names
 }
 
-async fn seen(world: &World) -> Vec<WorkerSeen> {
-    world.queue.workers().await.unwrap()
+async fn seen(world: &World) -> Vec<WorkerClient> {
+    world.queue.workers().await.unwrap().expect("the store tells")
 }
 
 async fn workers_are_on_the_list_of_their_queue_until_they_leave(world: World) {
@@ -44,15 +44,17 @@ async fn workers_are_on_the_list_of_their_queue_until_they_leave(world: World) {
     until("the other queue has none", async || names(&other).await.is_empty()).await;
 }
 
-async fn the_list_tells_since_when_a_worker_is_there(world: World) {
-    let _first = world.queue.attend(Some("first"));
-    until("it is there", async || !seen(&world).await.is_empty()).await;
+async fn the_list_tells_workers_apart(world: World) {
+    let _twins = [world.queue.attend(Some("twin")), world.queue.attend(Some("twin"))];
+    until("both are there", async || seen(&world).await.len() == 2).await;
 
-    let first = seen(&world).await.swap_remove(0);
+    let twins = seen(&world).await;
 
-    // Redis counts whole seconds.
-    let age_ms = world.now_ms().saturating_sub(first.since_ms);
-    assert!(age_ms < 30_000, "{first:?}");
+    assert_ne!(twins[0].id, twins[1].id);
+    for twin in twins {
+        assert!(twin.age < Duration::from_secs(30), "{twin:?}");
+        assert!(!twin.address.is_empty());
+    }
 }
 
 async fn a_running_worker_is_on_the_list_until_it_stops(world: World) {

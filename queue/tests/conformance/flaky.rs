@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use oxherd_queue::backend::{
     Added, Attend, Attendance, Cancelled, Change, Claim, Claimed, Clear, Consume, Counts,
     Deduplicate, EventPage, Held, Inspect, Limit, Limits, ListQuery, Maintain, Metrics, Produce,
-    Renewal, Submitted, Turn, Waited, WorkerSeen,
+    Renewal, Submitted, Turn, Waited, WorkerClient,
 };
-use oxherd_queue::flow::{Children, ChildrenCounts, Relate};
+use oxherd_queue::flow::{Children, ChildrenCounts, JobKey, Relate};
 use oxherd_queue::job::JobSnapshot;
 use oxherd_queue::outcome::Settlement;
 use oxherd_queue::scheduler::{Armed, NewScheduler, Schedule, Scheduler};
@@ -293,6 +293,10 @@ impl Relate for Flaky {
         self.inner.remove_awaited_children(id).await
     }
 
+    async fn parent(&self, child: &JobId) -> Result<Option<JobKey>> {
+        self.inner.parent(child).await
+    }
+
     async fn remove_child_dependency(&self, child: &JobId) -> Result<bool> {
         self.inner.remove_child_dependency(child).await
     }
@@ -304,7 +308,7 @@ impl Attend for Flaky {
         self.inner.attend(worker)
     }
 
-    async fn workers(&self) -> Result<Vec<WorkerSeen>> {
+    async fn workers(&self) -> Result<Option<Vec<WorkerClient>>> {
         self.inner.workers().await
     }
 }

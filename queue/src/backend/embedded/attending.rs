@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use async_trait::async_trait;
 
-use crate::backend::{Attend, Attendance, WorkerSeen};
+use crate::backend::{Attend, Attendance, WorkerClient};
 use crate::error::Result;
 
 use super::operation::QueueNumber;
@@ -21,7 +22,14 @@ pub(super) struct Roll(Mutex<Entries>);
 #[derive(Debug, Default)]
 struct Entries {
     last: u64,
-    present: BTreeMap<u64, (QueueNumber, WorkerSeen)>,
+    present: BTreeMap<u64, Present>,
+}
+
+#[derive(Debug)]
+struct Present {
+    queue: QueueNumber,
+    name: Option<String>,
+    since: Instant,
 }
 
 /// Takes a worker off the roll when it is dropped.
@@ -40,24 +48,27 @@ impl Drop for Entry {
 impl Attend for QueueHandle {
     fn attend(&self, worker: Option<&str>) -> Attendance {
         let roll = Arc::clone(&self.door.shared.roll);
-        let seen = WorkerSeen {
-            name: worker.map(str::to_owned),
-            address: None,
-            since_ms: self.door.clock.now_ms(),
-        };
+        let name = worker.map(str::to_owned);
+        let present = Present { queue: self.number, name, since: Instant::now() };
         let number = {
             let mut entries = locked(&roll.0);
             entries.last += 1;
             let number = entries.last;
-            entries.present.insert(number, (self.number, seen));
+            entries.present.insert(number, present);
             number
         };
         Attendance::lasting(Entry { roll, number })
     }
 
-    async fn workers(&self) -> Result<Vec<WorkerSeen>> {
+    async fn workers(&self) -> Result<Option<Vec<WorkerClient>>> {
         let entries = locked(&self.door.shared.roll.0);
-        let here = entries.present.values().filter(|(queue, _)| *queue == self.number);
-        Ok(here.map(|(_, seen)| seen.clone()).collect())
+        let here = entries.present.iter().filter(|(_, present)| present.queue == self.number);
+        let client = |(number, present): (&u64, &Present)| WorkerClient {
+            id: number.to_string(),
+            name: present.name.clone(),
+            address: "this process".to_owned(),
+            age: present.since.elapsed(),
+        };
+        Ok(Some(here.map(client).collect()))
     }
 }

@@ -260,6 +260,12 @@ impl Relate for QueueHandle {
         self.operate("remove awaited children", operation).await.map(drop)
     }
 
+    async fn parent(&self, child: &JobId) -> Result<Option<JobKey>> {
+        let machine = super::shared::locked(&self.door.shared.machine);
+        let link = machine.queue(self.number).and_then(|queue| queue.families.links.get(child));
+        Ok(link.map(|link| machine.key_of(&link.parent)))
+    }
+
     async fn remove_child_dependency(&self, child: &JobId) -> Result<bool> {
         let operation = Operation::Undepend { id: child.clone() };
         match self.operate("remove child dependency", operation).await? {

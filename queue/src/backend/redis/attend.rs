@@ -13,9 +13,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::connection::{DIAL_WAIT, Link, backoff};
-use super::dial::{Dialer, Line, OPERATION};
-use super::{RedisQueue, fault, wire};
-use crate::backend::{Attend, Attendance, WorkerSeen};
+use super::dial::{Dialer, Line};
+use super::{RedisQueue, fault, server};
+use crate::backend::{Attend, Attendance, WorkerClient};
 use crate::error::{QueueError, Result};
 
 /// How often a connection shows that it lives: load balancers forget one that was silent for 350 s.
@@ -100,11 +100,8 @@ impl Register {
 }
 
 async fn ask(line: &mut Line, command: &Cmd) -> Result<()> {
-    match timeout(REPLY_WAIT, line.connection.send_packed_command(command)).await {
-        Ok(Ok(reply)) => fault::accepted(OPERATION, reply).map(drop),
-        Ok(Err(error)) => Err(fault::from_redis(OPERATION, &error)),
-        Err(_) => Err(fault::unconnected("no reply on the connection of a worker")),
-    }
+    let silent = || fault::unconnected("no reply on the connection of a worker");
+    timeout(REPLY_WAIT, line.ask(command)).await.map_err(|_| silent())?.map(drop)
 }
 
 #[async_trait]
@@ -113,38 +110,7 @@ impl Attend for RedisQueue {
         self.register.enter(self.keys.worker_client_name(worker))
     }
 
-    async fn workers(&self) -> Result<Vec<WorkerSeen>> {
-        let mut command = redis::cmd("CLIENT");
-        command.arg("LIST");
-        let listed = match self.link.command("workers", &command).await {
-            Err(error) if !error.is_transient() => {
-                return Err(QueueError::Unusable {
-                    problem: format!("this Redis does not tell who is connected: {error}"),
-                    fix: "allow this user the command CLIENT LIST".to_owned(),
-                });
-            }
-            listed => wire::text(listed?)?.unwrap_or_default(),
-        };
-        let now_ms = self.link.now_ms();
-        let mut seen: Vec<WorkerSeen> =
-            listed.lines().filter_map(|line| self.seen(line, now_ms)).collect();
-        seen.sort_by(|a, b| (a.since_ms, &a.name).cmp(&(b.since_ms, &b.name)));
-        Ok(seen)
-    }
-}
-
-impl RedisQueue {
-    /// Reads a line of the list of clients, if it is that of a worker of this queue.
-    fn seen(&self, line: &str, now_ms: u64) -> Option<WorkerSeen> {
-        let field = |name: &str| {
-            line.split(' ').find_map(|field| field.strip_prefix(name)?.strip_prefix('='))
-        };
-        let name = self.keys.worker_of(field("name")?)?;
-        let age_ms = field("age")?.parse::<u64>().ok()?.saturating_mul(1000);
-        Some(WorkerSeen {
-            name: name.map(str::to_owned),
-            address: field("addr").map(str::to_owned),
-            since_ms: now_ms.saturating_sub(age_ms),
-        })
+    async fn workers(&self) -> Result<Option<Vec<WorkerClient>>> {
+        server::workers(&self.link, &self.keys).await
     }
 }

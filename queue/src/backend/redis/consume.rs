@@ -255,7 +255,7 @@ impl RedisQueue {
 
     /// Replaces undecodable fields; the job fails for them anyway, so an error only leaves them.
     async fn repair(&self, id: &JobId, repairs: &[(&'static str, String)]) {
-        let mut call = scripts::call(&scripts::REPAIR, &self.keys.job(id));
+        let mut call = scripts::call(&scripts::REPAIR, &[self.keys.job(id)]);
         for (field, content) in repairs {
             call.arg(*field).arg(content);
         }

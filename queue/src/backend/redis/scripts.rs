@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use redis::{Cmd, Script};
+use redis::{Cmd, Pipeline, Script};
 
 /// Declares the scripts, and the list of all of them for loading.
 macro_rules! scripts {
@@ -89,11 +89,20 @@ fn assemble(source: &str) -> String {
     text
 }
 
-/// Begins the call of a script on one key; arguments follow.
-pub(super) fn call(script: &Script, key: &str) -> Cmd {
+/// Begins the call of a script on some keys; arguments follow.
+pub(super) fn call(script: &Script, keys: &[String]) -> Cmd {
     let mut command = redis::cmd("EVALSHA");
-    command.arg(script.get_hash()).arg(1).arg(key);
+    command.arg(script.get_hash()).arg(keys.len()).arg(keys);
     command
+}
+
+/// Returns the commands that make a server know all scripts.
+pub(super) fn loading() -> Pipeline {
+    let mut pipeline = redis::pipe();
+    for (_, source) in all() {
+        pipeline.cmd("SCRIPT").arg("LOAD").arg(source);
+    }
+    pipeline
 }
 
 #[cfg(test)]
