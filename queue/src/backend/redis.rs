@@ -11,13 +11,14 @@
 //!   the clock of the server.
 //! * [`produce`] with [`coalesce`], [`change`], [`deduplicate`], [`limit`], [`schedule`], [`relate`],
 //!   [`consume`] with [`wake`] and [`unanswered`], [`inspect`] with [`stream`], [`maintain`],
-//!   [`clear`]: the roles of a queue.
+//!   [`clear`], [`attend`]: the roles of a queue.
 //! * [`status`]: the job records. [`boot`]: what a server must be like; [`server`]: what it tells of
 //!   itself.
 //!
 //! Never holds state that another process could not take over: everything durable is in Redis.
 
 mod address;
+mod attend;
 mod boot;
 mod change;
 mod clear;
@@ -56,6 +57,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use self::attend::Register;
 use self::coalesce::Adder;
 use self::connection::Link;
 use self::dedicated::Dedicated;
@@ -107,6 +109,7 @@ impl RedisOptions {
 pub struct RedisStore {
     space: Keyspace,
     clock: SharedClock,
+    patience: Duration,
     /// The server of what belongs to no queue; without a cluster, of all.
     home: Server,
     /// The servers of other slots.
@@ -119,12 +122,14 @@ pub struct RedisStore {
 struct Server {
     dialer: Dialer,
     link: Arc<Link>,
+    register: Arc<Register>,
 }
 
 impl Server {
     fn open(dialer: Dialer, clock: SharedClock) -> Self {
         let link = Arc::new(Link::open(dialer.clone(), clock));
-        Self { dialer, link }
+        let register = Arc::new(Register::new(dialer.clone(), Arc::clone(&link)));
+        Self { dialer, link, register }
     }
 }
 
@@ -145,7 +150,8 @@ impl RedisStore {
         boot::check(&home.link, &home.dialer.address(), options.patience).await?;
         let space = if home.dialer.is_clustered() { space.clustered() } else { space };
         let (others, queues) = (Mutex::default(), Mutex::default());
-        Ok(Arc::new(Self { space, clock, home, others, queues }))
+        let patience = options.patience;
+        Ok(Arc::new(Self { space, clock, patience, home, others, queues }))
     }
 
     /// Tells whether there can be a queue of this name.
@@ -182,6 +188,9 @@ impl Store for RedisStore {
         }
         let keys = Arc::new(self.space.queue(name)?);
         let server = self.server_of(&keys);
+        if !Arc::ptr_eq(&server.link, &self.home.link) {
+            boot::check(&server.link, &server.dialer.address(), self.patience).await?;
+        }
         let mut call = scripts::call(&scripts::OPEN, &keys.declared);
         call.arg(WIRE_VERSION).arg(LIBRARY);
         server.link.script("open queue", &call).await?;
@@ -256,11 +265,13 @@ struct RedisQueue {
     unanswered: Unanswered,
     /// Reads the event stream.
     tail: Dedicated,
+    register: Arc<Register>,
 }
 
 impl RedisQueue {
-    fn new(keys: Arc<QueueKeys>, Server { dialer, link }: Server) -> Self {
+    fn new(keys: Arc<QueueKeys>, Server { dialer, link, register }: Server) -> Self {
         Self {
+            register,
             adder: Adder::start(Arc::clone(&keys), Arc::clone(&link)),
             wake: Wake::start(&keys, dialer.clone(), Arc::clone(&link)),
             tail: Dedicated::new(dialer, Arc::clone(&link), keys.events_client_name()),

@@ -125,8 +125,8 @@ pub(super) struct QueueKeys {
     pub(super) marker: String,
     /// Ours: the running jobs that were asked to stop, by the time at which the mark ends.
     pub(super) cancel_marks: String,
-    /// The name of a worker's blocking connection, by which dashboards count workers.
-    pub(super) client_name: String,
+    /// What the names of connections for this queue begin with.
+    client_name: String,
 }
 
 impl QueueKeys {
@@ -150,6 +150,11 @@ impl QueueKeys {
             other => other.as_str(),
         };
         format!("{}{name}", self.base)
+    }
+
+    /// How many jobs ended so.
+    pub(super) fn metrics(&self, ended: JobState) -> String {
+        format!("{}metrics:{ended}", self.base)
     }
 
     /// The starts in the open window of the rate limit.
@@ -192,6 +197,25 @@ impl QueueKeys {
     pub(super) fn events_client_name(&self) -> String {
         format!("{}:qe", self.client_name)
     }
+
+    /// The name of the connection that waits for markers; nobody counts it.
+    pub(super) fn marker_client_name(&self) -> String {
+        format!("{}:marker", self.client_name)
+    }
+
+    /// The name of a worker's own connection, by which dashboards count workers. Redis refuses
+    /// names with spaces and the like, so these are percent-encoded.
+    pub(super) fn worker_client_name(&self, worker: Option<&str>) -> String {
+        let name = worker.map_or_else(
+            || self.client_name.clone(),
+            |worker| format!("{}:w:{worker}", self.client_name),
+        );
+        let encode = |byte: u8| match byte {
+            b'!'..=b'~' => char::from(byte).to_string(),
+            other => format!("%{other:02X}"),
+        };
+        name.bytes().map(encode).collect()
+    }
 }
 
 /// Standard base64 with padding, as BullMQ encodes queue names in client names.
@@ -226,8 +250,15 @@ mod tests {
         assert_eq!(keys.meta, "bull:mail:meta");
         assert_eq!(keys.state(JobState::Waiting), "bull:mail:wait");
         assert_eq!(keys.state(JobState::WaitingChildren), "bull:mail:waiting-children");
-        assert_eq!(keys.client_name, "bull:bWFpbA==");
+        assert_eq!(keys.worker_client_name(None), "bull:bWFpbA==");
+        assert_eq!(keys.worker_client_name(Some("w1")), "bull:bWFpbA==:w:w1");
         assert_eq!(keys.events_client_name(), "bull:bWFpbA==:qe");
+    }
+
+    #[test]
+    fn a_client_name_has_only_what_redis_accepts() {
+        let keys = Keyspace::new("bull").unwrap().queue("mail").unwrap();
+        assert_eq!(keys.worker_client_name(Some("bär 1\n")), "bull:bWFpbA==:w:b%C3%A4r%201%0A");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::produce::check_due;
 use super::{RedisQueue, RedisStore, scripts, wire};
 use crate::error::{QueueError, Result};
 use crate::flow::{Children, ChildrenCounts, Flow, JobKey, Node, Parent, Relate};
-use crate::job::{JobId, Payload};
+use crate::job::{JobId, JobState, Payload};
 
 impl RedisStore {
     /// Adds a tree of jobs in one script call.
@@ -178,6 +178,27 @@ impl Relate for RedisQueue {
             Value::Int(done) => Ok(done == 1),
             parent => Err(QueueError::NoSuchParent(wire::text(parent)?.unwrap_or_default())),
         }
+    }
+
+    async fn remove_tree(&self, id: &JobId) -> Result<bool> {
+        let mut call = self.call(&scripts::TREE);
+        call.arg(self.link.now_ms()).arg(id.as_str()).arg("all");
+        match self.link.script("remove with children", &call).await? {
+            Value::Int(-8) => Err(QueueError::ArmedRun(id.clone())),
+            Value::Int(done) => Ok(done == 1),
+            held => Err(QueueError::WrongState {
+                id: key_of(&self.keys, &wire::text(held)?.unwrap_or_default()).id,
+                state: JobState::Active,
+                operation: "remove with children",
+                needs: "no worker that holds it",
+            }),
+        }
+    }
+
+    async fn remove_awaited_children(&self, id: &JobId) -> Result<()> {
+        let mut call = self.call(&scripts::TREE);
+        call.arg(self.link.now_ms()).arg(id.as_str()).arg("awaited");
+        self.link.script("remove awaited children", &call).await.map(drop)
     }
 }
 

@@ -51,14 +51,16 @@ scripts! {
     UNSCHEDULE = "unschedule.lua",
     FLOW = "flow.lua",
     UNDEPEND = "undepend.lua",
+    TREE = "tree.lua",
 }
 
 /// Parts that several scripts, or several branches of one, share.
-const FRAGMENTS: [(&str, &str); 12] = [
+const FRAGMENTS: [(&str, &str); 13] = [
     ("settle", include_str!("lua/settle.lua")),
     ("due", include_str!("lua/due.lua")),
     ("claim", include_str!("lua/claim.lua")),
     ("evict", include_str!("lua/evict.lua")),
+    ("metrics", include_str!("lua/metrics.lua")),
     ("family", include_str!("lua/family.lua")),
     ("state", include_str!("lua/state.lua")),
     ("deduplicate", include_str!("lua/deduplicate.lua")),
@@ -128,7 +130,7 @@ mod tests {
             };
             assert!(!source.contains("function"), "{name}");
         }
-        for part in ["settle", "due", "claim", "evict", "deduplicate"] {
+        for part in ["settle", "due", "claim", "evict", "metrics", "deduplicate"] {
             let source = FRAGMENTS.iter().find(|(name, _)| *name == part).unwrap().1;
             assert!(!source.contains("function"), "{part}");
         }
