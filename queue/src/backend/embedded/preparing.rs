@@ -86,8 +86,7 @@ fn complete(
         }
         Operation::RetryAll { state, until_ms, ended } => {
             let Some(queue) = machine.queue(queue) else { return Ok(None) };
-            let ids = queue.ended.order(*state).range(..=(*until_ms, u64::MAX));
-            for (_, id) in ids.take(REQUEUED_MAX) {
+            for id in queue.ended.until(*state, *until_ms).take(REQUEUED_MAX) {
                 ended.extend(read(id)?);
             }
         }

@@ -75,7 +75,8 @@ impl RedisQueue {
     ) -> Result<Vec<JobId>> {
         let (mut removed, mut skip) = (Vec::new(), 0);
         loop {
-            let most = limit.saturating_sub(removed.len() as u64).min(STEP_MAX);
+            // Only so many are looked at as may be removed, as in BullMQ.
+            let most = limit.saturating_sub(removed.len() as u64 + skip).min(STEP_MAX);
             if most == 0 {
                 return Ok(removed);
             }
