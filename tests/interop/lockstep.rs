@@ -42,6 +42,8 @@ const PLAIN: &str = "plain";
 const STEPS: usize = 10_000;
 /// How many steps are taken between two comparisons.
 const BATCH: usize = 100;
+/// How long our engine stays connected: half of the time between two comparisons of clocks.
+const CONNECTED_MAX: Duration = Duration::from_secs(30);
 /// How long the package may take for a batch.
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -88,6 +90,9 @@ struct Trio {
     databases: [MultiplexedConnection; 2],
     readers: [Reader; 2],
     observers: [Observer; 2],
+    url: String,
+    /// Since when our engine is connected.
+    connected: Instant,
 }
 
 impl Trio {
@@ -97,10 +102,7 @@ impl Trio {
             let () = redis::cmd("FLUSHDB").query_async(database).await.unwrap();
         }
         let clock = Arc::new(SetClock::default());
-        let options = RedisOptions::new(format!("{url}/2"));
-        let store: Arc<dyn Store> =
-            RedisStore::connect(options, Arc::clone(&clock) as _).await.unwrap();
-        let redis = Engine::open(store, clock).await;
+        let redis = Engine::open(redis_store(url, &clock).await, clock).await;
         let clock = Arc::new(SetClock::default());
         let store: Arc<dyn Store> = EmbeddedStore::in_memory(Arc::clone(&clock) as _).unwrap();
         let embedded = Engine::open(store, clock).await;
@@ -111,11 +113,25 @@ impl Trio {
             readers: databases.clone().map(Reader::new),
             databases,
             observers: Default::default(),
+            url: url.to_owned(),
+            connected: Instant::now(),
         }
+    }
+
+    /// Connects our engine anew before its store compares the clocks of which one stands still.
+    async fn stay_connected(&mut self) {
+        if self.connected.elapsed() < CONNECTED_MAX {
+            return;
+        }
+        self.redis.clock.set(0);
+        self.redis.store.close().await;
+        self.redis.store = redis_store(&self.url, &self.redis.clock).await;
+        self.connected = Instant::now();
     }
 
     /// Has our engine take the next steps, up to one that nobody but time takes.
     async fn batch(&mut self, chooser: &mut Chooser) -> Vec<(Step, Value)> {
+        self.stay_connected().await;
         let mut batch = Vec::new();
         while batch.len() < BATCH {
             let step = chooser.next();
@@ -182,10 +198,16 @@ impl Trio {
             }
             if ends_batch(step) {
                 self.compare(std::mem::take(&mut batch)).await?;
+                self.stay_connected().await;
             }
         }
         self.compare(batch).await
     }
+}
+
+async fn redis_store(url: &str, clock: &Arc<SetClock>) -> Arc<dyn Store> {
+    let options = RedisOptions::new(format!("{url}/2"));
+    RedisStore::connect(options, Arc::clone(clock) as _).await.unwrap()
 }
 
 /// Tells whether the stores have to be compared before the next step.

@@ -106,6 +106,8 @@ impl Chooser {
     pub(super) fn learn(&mut self, step: &Step, answer: &Value) {
         match &step.operation {
             Operation::Flow { flow } if answer["error"].is_null() => self.learn_flow(flow, None),
+            Operation::Call { method: "obliterate", .. }
+                if !answer.is_object() || !answer["error"].is_null() => {}
             Operation::Call { queue, method: "obliterate", .. } => {
                 for run in self.runs.iter_mut().filter(|run| run.queue == *queue) {
                     run.locked_until = 0;

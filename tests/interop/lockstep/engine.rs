@@ -25,7 +25,7 @@ type Hold = (String, String, String);
 /// One of our stores, and the jobs that it gave out.
 pub(super) struct Engine {
     pub(super) store: Arc<dyn Store>,
-    clock: Arc<SetClock>,
+    pub(super) clock: Arc<SetClock>,
     held: HashMap<Hold, ClaimedJob>,
 }
 
