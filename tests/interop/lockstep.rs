@@ -3,7 +3,7 @@
 //!
 //! The package works in one database, our Redis store in another, our embedded store beside them.
 //! After every batch of steps the canonical dumps of both databases are compared, key by key, the
-//! events with them, and whatever the getters of our two stores show. `SEED=n` plays one sequence
+//! events with them; after some batches also whatever the getters of our two stores show. `SEED=n` plays one sequence
 //! again, `STEPS=n` another length. A sequence that ends in a difference is cut down to the steps
 //! that are needed for one. Never forgives what is not listed in `differences.rs`.
 
@@ -42,6 +42,8 @@ const PLAIN: &str = "plain";
 const STEPS: usize = 10_000;
 /// How many steps are taken between two comparisons.
 const BATCH: usize = 100;
+/// After how many batches the getters are asked: they take longer than the dumps.
+const ASKED: usize = 8;
 /// How long our engine stays connected: half of the time between two comparisons of clocks.
 const CONNECTED_MAX: Duration = Duration::from_secs(30);
 /// How long the package may take for a batch.
@@ -55,12 +57,14 @@ pub(crate) async fn play(url: &str) -> bool {
     let begun = Instant::now();
     let mut trio = Trio::start(url).await;
     let mut chooser = Chooser::new(seed as u64);
-    let mut taken: Vec<Step> = Vec::new();
+    let (mut taken, mut batches): (Vec<Step>, usize) = (Vec::new(), 0);
     while taken.len() < length {
         let batch = trio.batch(&mut chooser).await;
         let first = taken.len();
         taken.extend(batch.iter().map(|(step, _)| step.clone()));
-        if let Err(difference) = trio.compare(batch).await {
+        batches += 1;
+        let asks = batches % ASKED == 0 || taken.len() >= length;
+        if let Err(difference) = trio.compare(batch, asks).await {
             println!("lockstep: SEED={seed}: differs within steps {first} to {}", taken.len());
             println!("  {difference}");
             let (steps, difference) = shrink::shrink(url, taken, difference).await;
@@ -148,8 +152,9 @@ impl Trio {
         batch
     }
 
-    /// Has the others take the steps as well, and compares what all answered and left.
-    async fn compare(&mut self, batch: Vec<(Step, Value)>) -> Result<(), String> {
+    /// Has the others take the steps as well, and compares what all answered and left; asks the
+    /// getters of our two stores as well if that is wanted.
+    async fn compare(&mut self, batch: Vec<(Step, Value)>, asks: bool) -> Result<(), String> {
         let steps: Vec<&Step> = batch.iter().map(|(step, _)| step).collect();
         let answers = self.package.take(&steps).await;
         let mut differing = Vec::new();
@@ -172,10 +177,12 @@ impl Trio {
         let (mut package, mut ours) = (package.read().await, ours.read().await);
         differences::settle(&mut package, &mut ours);
         differing.extend(dump::difference(&package, &ours));
-        let [redis, embedded] = &mut self.observers;
-        let redis = redis.look(&*self.redis.store).await;
-        let embedded = embedded.look(&*self.embedded.store).await;
-        differing.extend(observe::difference(&redis, &embedded));
+        if asks {
+            let [redis, embedded] = &mut self.observers;
+            let redis = redis.look(&*self.redis.store).await;
+            let embedded = embedded.look(&*self.embedded.store).await;
+            differing.extend(observe::difference(&redis, &embedded));
+        }
         if differing.is_empty() { Ok(()) } else { Err(differing.join("\n  ")) }
     }
 
@@ -193,15 +200,19 @@ impl Trio {
             last = step.now;
             let step = &Step { now: step.now - left_out, ..step.clone() };
             let answer = self.redis.take(step).await;
+            // Without some steps a sweep may take back many jobs, in the order of a set.
+            if answer["recovered"].as_array().is_some_and(|recovered| recovered.len() > 1) {
+                return Ok(());
+            }
             if !answer.is_null() {
                 batch.push((step.clone(), answer));
             }
             if ends_batch(step) {
-                self.compare(std::mem::take(&mut batch)).await?;
+                self.compare(std::mem::take(&mut batch), false).await?;
                 self.stay_connected().await;
             }
         }
-        self.compare(batch).await
+        self.compare(batch, true).await
     }
 }
 

@@ -6,6 +6,8 @@
 //!   leaves their ids behind; ours removes by id, and the run stays.
 //! * `upsertJobScheduler` in a paused queue whose armed run waits: the package does not find that
 //!   run and leaves two; ours replaces it.
+//! * `upsertJobScheduler` with a pattern whose next time is that of a run which was promoted and has
+//!   begun: the package overwrites that run, so that it stands in two states; ours refuses.
 //! * A flow that names a job twice, a job of another living parent, or a parent that does not
 //!   exist: the package adds the rest of the tree, and a parent that may wait for ever; ours refuses
 //!   it as a whole.

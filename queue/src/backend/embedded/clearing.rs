@@ -52,7 +52,10 @@ impl QueueState {
             self.schedulers.values().map(|body| body.run_at(body.next_ms)).collect();
         let mut erased = Erased { ids: Vec::new(), kept: 0, more: candidates.len() == most };
         for id in candidates {
-            if armed.contains(&id) || !self.is_older(&id, state, cutoff_ms, now_ms) {
+            // The run of a series that is over may have ended.
+            if (armed.contains(&id) && !state.is_final())
+                || !self.is_older(&id, state, cutoff_ms, now_ms)
+            {
                 erased.kept += 1;
                 continue;
             }
@@ -176,8 +179,9 @@ impl Clear for QueueHandle {
 
     async fn drain(&self, delayed: bool) -> Result<u64> {
         let mut removed = 0;
-        let lines = [JobState::Waiting, JobState::Prioritized].into_iter();
-        for state in lines.chain(delayed.then_some(JobState::Delayed)) {
+        let delayed = delayed.then_some(JobState::Delayed);
+        let lines = [JobState::Waiting].into_iter().chain(delayed);
+        for state in lines.chain([JobState::Prioritized]) {
             removed += self.erase_all(state, None, u64::MAX).await?.len() as u64;
         }
         Ok(removed)

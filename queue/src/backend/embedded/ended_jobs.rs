@@ -129,11 +129,13 @@ impl EndedJobs {
         self.order(state).range(..end).map(|((_, id), _)| id)
     }
 
-    /// Returns the jobs beyond the newest `count`.
+    /// Returns the jobs beyond the newest `count`, the newest of them first.
     pub(super) fn beyond(&self, state: JobState, count: u64) -> Vec<JobId> {
         let order = self.order(state);
         let beyond = order.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
-        order.keys().take(beyond).map(|(_, id)| id.clone()).collect()
+        let mut ids: Vec<_> = order.keys().take(beyond).map(|(_, id)| id.clone()).collect();
+        ids.reverse();
+        ids
     }
 
     /// Gives the records to a checkpoint; they stay readable until it has ended.

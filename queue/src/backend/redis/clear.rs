@@ -34,8 +34,9 @@ impl Clear for RedisQueue {
 
     async fn drain(&self, delayed: bool) -> Result<u64> {
         let mut removed = 0;
-        let lines = ["wait", "paused", "prioritized"].into_iter();
-        for structure in lines.chain(delayed.then_some("delayed")) {
+        let delayed = delayed.then_some("delayed");
+        let lines = ["wait", "paused"].into_iter().chain(delayed);
+        for structure in lines.chain(["prioritized"]) {
             removed += self.erase(structure, None, u64::MAX).await?.len() as u64;
         }
         Ok(removed)

@@ -28,7 +28,8 @@ for i = 1, #ids do
   local row = redis.pcall('HMGET', base .. id, 'rjk', 'timestamp', 'processedOn', 'finishedOn')
   if row.err then row = {} end
   local armed = row[1] and redis.call('ZSCORE', base .. 'repeat', row[1])
-  local stays = armed and id == 'repeat:' .. row[1] .. ':' .. string.format('%.0f', tonumber(armed))
+  -- The run of a series that is over may have ended.
+  local stays = armed and not ended and id == 'repeat:' .. row[1] .. ':' .. string.format('%.0f', tonumber(armed))
   if structure == 'active' then stays = stays or redis.call('EXISTS', base .. id .. ':lock') == 1 end
   if cutoff and not ended then
     local since = tonumber(row[2])
