@@ -1,6 +1,7 @@
 //! All routes of the two listeners, one file per resource.
 
 mod admin;
+mod board;
 mod bodies;
 mod events;
 mod health;
@@ -36,7 +37,7 @@ pub fn public_router(api: &Api) -> Router {
 pub fn admin_router(api: &Api) -> Router {
     let (router, _) = admin_routes().split_for_parts();
     let router = router.merge(pages::console_pages()).merge(health::admin_routes());
-    wrap(router.merge(testing::routes(api)), api)
+    wrap(router.merge(board::routes()).merge(testing::routes(api)), api)
 }
 
 /// The product's API, with its description.

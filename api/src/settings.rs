@@ -24,6 +24,8 @@ pub struct ApiState {
     pub(crate) waiters: Semaphore,
     /// Idempotency keys of requests that are being read.
     pub(crate) in_flight: InFlight,
+    /// When the edge was put together, milliseconds since the epoch.
+    pub(crate) started_ms: u64,
 }
 
 /// The parts that the program gives.
@@ -84,7 +86,8 @@ impl Api {
     #[must_use]
     pub fn new(parts: ApiParts) -> Self {
         let waiters = Semaphore::new(parts.settings.waiters_max);
-        Self(Arc::new(ApiState { parts, waiters, in_flight: InFlight::default() }))
+        let started_ms = parts.ports.calendar.now_ms();
+        Self(Arc::new(ApiState { parts, waiters, in_flight: InFlight::default(), started_ms }))
     }
 
     /// Returns the time, milliseconds since the epoch.

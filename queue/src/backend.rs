@@ -5,12 +5,14 @@
 //! Every call answers within a deadline of a few seconds, with [`QueueError::Unavailable`] if the
 //! store does not.
 
+mod attend;
 mod change;
 mod clear;
 mod deduplicate;
 pub mod embedded;
 mod limit;
 pub mod redis;
+mod server;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,14 +29,26 @@ use crate::outcome::{Settled, Settlement};
 use crate::scheduler::Schedule;
 use crate::status::StatusStore;
 
+pub use self::attend::{Attend, Attendance, WorkerClient};
 pub use self::change::Change;
 pub use self::clear::Clear;
 pub use self::deduplicate::Deduplicate;
 pub use self::limit::{Limit, Limits};
+pub use self::server::ServerInfo;
 
 /// Everything that a queue can do.
 pub trait Backend:
-    Produce + Change + Deduplicate + Limit + Consume + Inspect + Maintain + Clear + Schedule + Relate
+    Produce
+    + Change
+    + Deduplicate
+    + Limit
+    + Consume
+    + Inspect
+    + Maintain
+    + Clear
+    + Schedule
+    + Relate
+    + Attend
 {
 }
 
@@ -48,7 +62,8 @@ impl<
         + Maintain
         + Clear
         + Schedule
-        + Relate,
+        + Relate
+        + Attend,
 > Backend for T
 {
 }
@@ -81,6 +96,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Answers when the store does, for readiness checks (2 s at most).
     async fn ping(&self) -> Result<()>;
+
+    /// Returns what the server tells of itself; nothing where there is none, or it does not tell.
+    async fn server(&self) -> Result<Option<ServerInfo>> {
+        Ok(None)
+    }
 
     /// Writes out what is buffered and closes files and connections; later calls fail.
     async fn close(&self);
@@ -314,6 +334,14 @@ pub trait Inspect: Send + Sync {
     /// Tells whether claims are stopped.
     async fn is_paused(&self) -> Result<bool>;
 
+    /// Returns how many jobs ended so, a point a minute, the newest first: `skip` left out, at most
+    /// `limit` and [`Metrics::POINTS_MAX`]. Counted by the workers that are told to
+    /// ([`crate::worker::WorkerOptions::metrics`]).
+    ///
+    /// # Errors
+    /// [`crate::QueueError::Invalid`] for a state that is no end.
+    async fn metrics(&self, ended: JobState, skip: u64, limit: u64) -> Result<Metrics>;
+
     /// Returns how many jobs stand before this one; `None` if it does not wait.
     async fn place(&self, id: &JobId) -> Result<Option<u64>>;
 
@@ -335,6 +363,26 @@ pub struct ListQuery {
     pub limit: u64,
     /// Whether the newest come first.
     pub newest_first: bool,
+}
+
+/// How many jobs of a queue ended in one way.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// All that were counted.
+    pub count: u64,
+    /// When the newest point was made, in milliseconds since the epoch.
+    pub noted_ms: Option<u64>,
+    /// How many were counted until then.
+    pub noted_count: u64,
+    /// Jobs in a minute, the newest minute first. The minute under way is not among them.
+    pub points: Vec<u64>,
+    /// How many points are kept.
+    pub length: u64,
+}
+
+impl Metrics {
+    /// The most points in an answer.
+    pub const POINTS_MAX: u64 = 100_000;
 }
 
 /// The number of jobs in each state.

@@ -2,6 +2,7 @@
 
 mod backoff;
 mod deduplication;
+mod public;
 mod rate_limit;
 mod retention;
 mod telemetry;

@@ -7,6 +7,7 @@
 
 mod support;
 
+mod board;
 mod clients;
 mod contract;
 mod crash;

@@ -86,7 +86,11 @@ async fn cancel_all(api: &Api, queue: &Arc<dyn Backend>, state: JobState) -> Api
     Ok(affected)
 }
 
-async fn cancel(api: &Api, queue: &Arc<dyn Backend>, job: &JobSnapshot) -> ApiResult<bool> {
+pub(super) async fn cancel(
+    api: &Api,
+    queue: &Arc<dyn Backend>,
+    job: &JobSnapshot,
+) -> ApiResult<bool> {
     if let Some(owner) = owner(job)
         && api.parts.cancel.cancel(&owner, &job.job.id).await.is_ok()
     {
@@ -98,7 +102,7 @@ async fn cancel(api: &Api, queue: &Arc<dyn Backend>, job: &JobSnapshot) -> ApiRe
     }
 }
 
-fn owner(job: &JobSnapshot) -> Option<UserId> {
+pub(super) fn owner(job: &JobSnapshot) -> Option<UserId> {
     let data: Value = job.job.data.decode().ok()?;
     data.get("userId").and_then(Value::as_str).map(UserId::new)
 }
@@ -141,12 +145,22 @@ async fn retry(
     queue: &Arc<dyn Backend>,
     job: &JobSnapshot,
 ) -> ApiResult<()> {
-    if let Some((user, action)) = run_again(name, job) {
-        let accepted = api.parts.intake.accept(carried.intent(api, &user, "", action)).await;
-        return Ok(accepted.map(drop)?);
+    if !rerun_entity(api, carried, name, job).await? {
+        queue.retry(&job.job.id, true).await?;
     }
-    queue.retry(&job.job.id, true).await?;
     Ok(())
+}
+
+/// Asks for a new run of the entity of a job; `false` for a job without one.
+pub(super) async fn rerun_entity(
+    api: &Api,
+    carried: &Carried,
+    queue: &str,
+    job: &JobSnapshot,
+) -> ApiResult<bool> {
+    let Some((user, action)) = run_again(queue, job) else { return Ok(false) };
+    api.parts.intake.accept(carried.intent(api, &user, "", action)).await?;
+    Ok(true)
 }
 
 /// Says what a person would ask for to have the entity of a job done again.
@@ -160,7 +174,7 @@ fn run_again(queue: &str, job: &JobSnapshot) -> Option<(UserId, Action)> {
     Some((user, action))
 }
 
-async fn page(
+pub(super) async fn page(
     queue: &Arc<dyn Backend>,
     state: JobState,
     skip: u64,
@@ -303,14 +317,14 @@ pub(crate) async fn remove_job(
     Ok(reply::data(&json!({ "removed": removed })))
 }
 
-async fn open(api: &Api, name: &str) -> ApiResult<Arc<dyn Backend>> {
+pub(super) async fn open(api: &Api, name: &str) -> ApiResult<Arc<dyn Backend>> {
     if !api.parts.tree.queue_names().iter().any(|known| known == name) {
         return Err(no_queue());
     }
     Ok(api.parts.store.queue(name).await?)
 }
 
-async fn find(queue: &Arc<dyn Backend>, id: &str) -> ApiResult<JobSnapshot> {
+pub(super) async fn find(queue: &Arc<dyn Backend>, id: &str) -> ApiResult<JobSnapshot> {
     let found = queue.jobs(&[JobId::from_store(id)]).await?.pop().flatten();
     found.ok_or_else(|| ApiError::new(404, "JOB_NOT_FOUND", "there is no such job"))
 }

@@ -38,6 +38,7 @@ on_both_stores!(
     a_parent_that_may_not_complete_is_tried_again_after_its_pause,
     a_parent_that_may_not_complete_is_kept_as_a_failed_job,
     a_child_goes_its_own_way,
+    a_child_knows_its_parent,
     the_removal_of_the_last_child_releases_the_parent,
     a_parent_goes_with_its_last_drained_child_or_runs_in_another_queue,
     a_cancelled_child_counts_as_failed,
@@ -408,6 +409,19 @@ async fn a_child_goes_its_own_way(world: World) {
     assert_eq!(up.state(&id("parent")).await, JobState::Waiting);
     let unknown = world.queue.remove_child_dependency(&id("nobody")).await;
     assert!(matches!(unknown, Err(QueueError::NoSuchJob(_))), "{unknown:?}");
+}
+
+async fn a_child_knows_its_parent(world: World) {
+    let up = add(&world, family(ChildFailure::KeepWaiting)).await;
+
+    let parent = world.queue.parent(&id("one")).await.unwrap();
+    assert_eq!(parent, Some(JobKey::new("up", id("parent"))));
+    assert_eq!(up.queue.parent(&id("parent")).await.unwrap(), None);
+    assert_eq!(up.queue.parent(&id("nobody")).await.unwrap(), None);
+    end(&world, "one", completed()).await;
+    assert_eq!(world.queue.parent(&id("one")).await.unwrap(), parent, "also when it has ended");
+    world.queue.remove_child_dependency(&id("two")).await.unwrap();
+    assert_eq!(world.queue.parent(&id("two")).await.unwrap(), None);
 }
 
 async fn the_removal_of_the_last_child_releases_the_parent(world: World) {

@@ -203,7 +203,12 @@ impl Chooser {
         };
         let mut keep = || if self.chance(30) { self.worker_retention() } else { Value::Null };
         let (remove_on_complete, remove_on_fail) = (keep(), keep());
-        Worker { lock_duration: self.lock(), limiter, remove_on_complete, remove_on_fail }
+        let metrics = match self.chance(40) {
+            true => json!({ "maxDataPoints": self.dice.random_range(1..5) }),
+            false => Value::Null,
+        };
+        let lock_duration = self.lock();
+        Worker { lock_duration, limiter, remove_on_complete, remove_on_fail, metrics }
     }
 
     fn claim(&mut self) -> Operation {

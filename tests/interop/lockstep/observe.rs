@@ -76,6 +76,9 @@ async fn settings(queue: &dyn Backend, see: &mut impl FnMut(&str, &dyn Debug)) {
         let hours = left.map(|left| left.as_millis().div_ceil(u128::from(HOUR_MS)));
         see(&format!("hours of the rate limit for {most:?}"), &hours);
     }
+    for ended in [JobState::Completed, JobState::Failed] {
+        see(&format!("metrics, {ended}"), &queue.metrics(ended, 0, MOST).await.unwrap());
+    }
     see("schedulers", &queue.schedulers(0, MOST).await.unwrap());
     for id in DEDUPLICATIONS {
         let owner = queue.deduplication_owner(id).await.unwrap();

@@ -59,6 +59,8 @@ pub(super) struct Worker {
     /// How long it keeps jobs whose producer did not say; null for all of them.
     pub(super) remove_on_complete: Value,
     pub(super) remove_on_fail: Value,
+    /// How many minutes of metrics it keeps: `{ maxDataPoints }`, or null.
+    pub(super) metrics: Value,
 }
 
 /// How a run ends.
