@@ -1,9 +1,13 @@
 -- Part of settle.lua: removes finished jobs over the count or the age that is kept, at most 1,000 of
--- each kind, of those that are too old the newest. Expects `keep_count`, `keep_age` and `keep_most`
--- (the most removed for their age) by set name.
+-- each kind, of those that are too old the newest; the newest goes first. Expects `keep_count`,
+-- `keep_age` and `keep_most` (the most removed for their age) by set name.
 for _, set in ipairs({ 'completed', 'failed' }) do
-  local key, old, any_old = base .. set, {}, keep_age[set]
-  local bound = any_old and clock - any_old * 1000
+  local key, old = base .. set, {}
+  if keep_age[set] then
+    old = redis.call('ZREVRANGEBYSCORE', key, clock - keep_age[set] * 1000, '-inf', 'LIMIT', 0,
+      math.min(keep_most[set] or 1000, 1000))
+    if #old > 0 then redis.call('ZREM', key, unpack(old)) end
+  end
   if keep_count[set] then
     local size = redis.call('ZCARD', key)
     -- As a packed list, a set walks its members at every change. A long member makes it a skip list,
@@ -15,17 +19,9 @@ for _, set in ipairs({ 'completed', 'failed' }) do
     end
     local excess = math.min(size - keep_count[set], 1000)
     if excess > 0 then
-      local oldest = redis.call('ZPOPMIN', key, excess)
-      for i = 1, #oldest, 2 do old[#old + 1] = oldest[i] end
-      -- What is left is younger still.
-      any_old = any_old and tonumber(oldest[#oldest]) <= bound
+      local more = redis.call('ZPOPMIN', key, excess)
+      for i = #more - 1, 1, -2 do old[#old + 1] = more[i] end
     end
-  end
-  if any_old then
-    local aged = redis.call('ZREVRANGEBYSCORE', key, bound, '-inf', 'LIMIT', 0,
-      math.min(keep_most[set] or 1000, 1000))
-    if #aged > 0 then redis.call('ZREM', key, unpack(aged)) end
-    for i = 1, #aged do old[#old + 1] = aged[i] end
   end
   local removed, size = {}, 0
   for i = 1, #old do
