@@ -80,6 +80,8 @@ mod status;
 mod store;
 #[path = "conformance/submit.rs"]
 mod submit;
+#[path = "conformance/typed.rs"]
+mod typed;
 #[path = "conformance/wait.rs"]
 mod wait;
 #[path = "conformance/worker.rs"]
