@@ -26,7 +26,7 @@ use oxherd_api::signing::Signer;
 use oxherd_api::{Api, ApiParts, ApiSettings};
 use oxherd_queue::Store;
 use oxherd_queue::backend::embedded::EmbeddedStore;
-use oxherd_queue::backend::redis::{RedisOptions, RedisStore};
+use oxherd_queue::backend::redis::RedisStore;
 use oxherd_queue::clock::SystemClock;
 use oxherd_queue::worker::WorkerOptions;
 use oxherd_study::author::local::LocalAuthor;
@@ -136,9 +136,7 @@ async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
         let open = move || EmbeddedStore::open(&folder, clock);
         return Ok(tokio::task::spawn_blocking(open).await??);
     }
-    let mut options = RedisOptions::new(&config.redis.url);
-    options.prefix.clone_from(&config.redis.prefix);
-    Ok(RedisStore::connect(options, clock).await?)
+    Ok(RedisStore::connect(config.redis.options(), clock).await?)
 }
 
 /// Refuses a catalog and a queue that do not belong together: jobs would find no entities.

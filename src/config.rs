@@ -10,12 +10,22 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
+use oxherd_queue::backend::redis::RedisOptions;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use check::{Problem, check};
 
 /// The file that is read when it is there and no other is named.
 pub(crate) const FILE: &str = "oxherd.toml";
+
+impl Redis {
+    /// Returns how the store is reached.
+    pub(crate) fn options(&self) -> RedisOptions {
+        let ca_file = Some(self.ca_file.clone()).filter(|path| !path.as_os_str().is_empty());
+        let prefix = self.prefix.clone();
+        RedisOptions { prefix, ca_file, ..RedisOptions::new(&self.url) }
+    }
+}
 
 /// All settings; `config.toml` in the repository says what each is for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,6 +81,8 @@ pub(crate) struct Redis {
     pub(crate) url: String,
     /// The first part of every key.
     pub(crate) prefix: String,
+    /// The authorities that may vouch for a server with TLS; those of the system if empty.
+    pub(crate) ca_file: PathBuf,
 }
 
 /// Who users are.
@@ -176,7 +188,7 @@ impl Default for Config {
             data_dir: PathBuf::from("./data"),
             http: Http { listen: local(8080), cors_origins: Vec::new() },
             admin: Admin { listen: local(9090) },
-            redis: Redis { url: String::new(), prefix: "bull".to_owned() },
+            redis: Redis { url: String::new(), prefix: "bull".to_owned(), ca_file: PathBuf::new() },
             auth: Auth { mode: AuthMode::None, signing_key: String::new() },
             worker: Worker {
                 material_concurrency: 0,

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use oxherd_queue::QueueError;
-use oxherd_queue::backend::Waited;
+use oxherd_queue::backend::{Attendance, Waited};
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use rand::RngExt as _;
 use tokio::time::Instant;
@@ -62,6 +62,8 @@ pub(crate) struct State {
     appetite: Appetite,
     news: Option<OwnedTask>,
     away_pause: Duration,
+    /// Lets dashboards see the worker.
+    _seen: Attendance,
 }
 
 /// Whether the next claim may find something.
@@ -84,7 +86,14 @@ impl Actor for QueueConsumer {
         context: Self::Arguments,
     ) -> Result<State, ActorProcessingErr> {
         context.consumer.bind(&myself);
-        Ok(State { context, appetite: Appetite::Hungry, news: None, away_pause: AWAY_PAUSE })
+        let seen = context.backend.attend(context.options.name.as_deref());
+        Ok(State {
+            context,
+            appetite: Appetite::Hungry,
+            news: None,
+            away_pause: AWAY_PAUSE,
+            _seen: seen,
+        })
     }
 
     async fn post_start(

@@ -171,7 +171,7 @@ impl From<QueueError> for ApiError {
                 Self::new(409, "JOB_WRONG_STATE", error.to_string())
             }
             QueueError::Invalid { .. } => Self::new(422, "VALIDATION_ERROR", error.to_string()),
-            QueueError::Corrupt(_) | QueueError::Unusable { .. } => {
+            QueueError::Corrupt(_) | QueueError::Unusable { .. } | QueueError::CrossSlot { .. } => {
                 tracing::error!("request failed: {error}");
                 Self::internal()
             }

@@ -5,6 +5,7 @@
 //! Every call answers within a deadline of a few seconds, with [`QueueError::Unavailable`] if the
 //! store does not.
 
+mod attend;
 mod change;
 mod clear;
 mod deduplicate;
@@ -28,15 +29,26 @@ use crate::outcome::{Settled, Settlement};
 use crate::scheduler::Schedule;
 use crate::status::StatusStore;
 
+pub use self::attend::{Attend, Attendance, WorkerClient};
 pub use self::change::Change;
 pub use self::clear::Clear;
 pub use self::deduplicate::Deduplicate;
 pub use self::limit::{Limit, Limits};
-pub use self::server::{ServerInfo, WorkerClient};
+pub use self::server::ServerInfo;
 
 /// Everything that a queue can do.
 pub trait Backend:
-    Produce + Change + Deduplicate + Limit + Consume + Inspect + Maintain + Clear + Schedule + Relate
+    Produce
+    + Change
+    + Deduplicate
+    + Limit
+    + Consume
+    + Inspect
+    + Maintain
+    + Clear
+    + Schedule
+    + Relate
+    + Attend
 {
 }
 
@@ -50,7 +62,8 @@ impl<
         + Maintain
         + Clear
         + Schedule
-        + Relate,
+        + Relate
+        + Attend,
 > Backend for T
 {
 }
@@ -321,10 +334,13 @@ pub trait Inspect: Send + Sync {
     /// Tells whether claims are stopped.
     async fn is_paused(&self) -> Result<bool>;
 
-    /// Returns the workers of all processes, if their connections are known to a server that tells.
-    async fn workers(&self) -> Result<Option<Vec<WorkerClient>>> {
-        Ok(None)
-    }
+    /// Returns how many jobs ended so, a point a minute, the newest first: `skip` left out, at most
+    /// `limit` and [`Metrics::POINTS_MAX`]. Counted by the workers that are told to
+    /// ([`crate::worker::WorkerOptions::metrics`]).
+    ///
+    /// # Errors
+    /// [`crate::QueueError::Invalid`] for a state that is no end.
+    async fn metrics(&self, ended: JobState, skip: u64, limit: u64) -> Result<Metrics>;
 
     /// Returns how many jobs stand before this one; `None` if it does not wait.
     async fn place(&self, id: &JobId) -> Result<Option<u64>>;
@@ -347,6 +363,26 @@ pub struct ListQuery {
     pub limit: u64,
     /// Whether the newest come first.
     pub newest_first: bool,
+}
+
+/// How many jobs of a queue ended in one way.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// All that were counted.
+    pub count: u64,
+    /// When the newest point was made, in milliseconds since the epoch.
+    pub noted_ms: Option<u64>,
+    /// How many were counted until then.
+    pub noted_count: u64,
+    /// Jobs in a minute, the newest minute first. The minute under way is not among them.
+    pub points: Vec<u64>,
+    /// How many points are kept.
+    pub length: u64,
+}
+
+impl Metrics {
+    /// The most points in an answer.
+    pub const POINTS_MAX: u64 = 100_000;
 }
 
 /// The number of jobs in each state.

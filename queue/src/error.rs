@@ -70,6 +70,15 @@ pub enum QueueError {
         /// What stands in its way.
         why: &'static str,
     },
+    /// The keys of one operation would be in several slots of a Redis cluster, which serves that
+    /// never; nothing was changed.
+    #[error("{what} are in several slots of the Redis cluster; {fix}")]
+    CrossSlot {
+        /// What the keys belong to.
+        what: String,
+        /// What to do about it.
+        fix: String,
+    },
     /// The store holds something that this engine did not write and cannot read.
     #[error("unreadable state in the store: {0}")]
     Corrupt(String),

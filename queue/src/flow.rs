@@ -29,6 +29,18 @@ pub trait Relate: Send + Sync {
     /// # Errors
     /// [`QueueError::NoSuchJob`], and [`QueueError::NoSuchParent`] when its parent is gone.
     async fn remove_child_dependency(&self, child: &JobId) -> Result<bool>;
+
+    /// Removes a job with all jobs below it, in whatever queues, as BullMQ's `remove` does; `false`
+    /// when there is none.
+    ///
+    /// # Errors
+    /// [`QueueError::WrongState`] while a worker holds it or a job below it that is still awaited,
+    /// [`QueueError::ArmedRun`] when a scheduler would end with it. Nothing was changed.
+    async fn remove_tree(&self, id: &JobId) -> Result<bool>;
+
+    /// Removes the jobs below a job that it still awaits (BullMQ `removeUnprocessedChildren`), but
+    /// for those that a worker holds and those that failed; the job itself stays.
+    async fn remove_awaited_children(&self, id: &JobId) -> Result<()>;
 }
 
 /// The name of a job across the queues of a store.

@@ -35,7 +35,7 @@
 //! # Layout, in reading order
 //! * [`job`], [`options`], [`outcome`], [`event`], [`error`], [`clock`]: the values.
 //! * [`backend`]: the roles of a store (produce, change, deduplicate, limit, consume, inspect,
-//!   maintain, clear) and its two
+//!   maintain, clear, attend) and its two
 //!   implementations, [`backend::embedded`] and [`backend::redis`].
 //! * [`flow`]: trees of jobs.
 //! * [`scheduler`]: series of jobs by an interval or a cron pattern.

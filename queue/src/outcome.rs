@@ -120,6 +120,8 @@ pub struct Settlement {
     pub keep: Option<Retention>,
     /// The attempts it may use; decides whether `retries-exhausted` follows a failure.
     pub attempts_max: u32,
+    /// Counts its end in the queue's metrics, which keep so many minutes.
+    pub metrics: Option<u32>,
 }
 
 /// What happens to a job whose attempt ended.

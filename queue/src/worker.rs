@@ -144,6 +144,15 @@ impl JobContext {
         self.backend.children(&self.id).await
     }
 
+    /// Removes the children that the job still waits for, but for those that run or failed: it may
+    /// complete without them.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn remove_awaited_children(&self) -> Result<()> {
+        self.backend.remove_awaited_children(&self.id).await
+    }
+
     /// Returns the token that proves the ownership of this run.
     #[must_use]
     pub fn token(&self) -> &Token {

@@ -40,6 +40,8 @@ mod world;
 mod add;
 #[path = "conformance/amend.rs"]
 mod amend;
+#[path = "conformance/attend.rs"]
+mod attend;
 #[path = "conformance/cancel.rs"]
 mod cancel;
 #[path = "conformance/change.rs"]
@@ -62,6 +64,8 @@ mod inspect;
 mod limits;
 #[path = "conformance/locks.rs"]
 mod locks;
+#[path = "conformance/metrics.rs"]
+mod metrics;
 #[path = "conformance/pause.rs"]
 mod pause;
 #[path = "conformance/priority.rs"]
@@ -80,6 +84,8 @@ mod status;
 mod store;
 #[path = "conformance/submit.rs"]
 mod submit;
+#[path = "conformance/trees.rs"]
+mod trees;
 #[path = "conformance/typed.rs"]
 mod typed;
 #[path = "conformance/wait.rs"]

@@ -10,7 +10,13 @@
 #[path = "redis_outages/cell.rs"]
 mod cell;
 
+#[path = "redis_outages/clusters.rs"]
+mod clusters;
 #[path = "redis_outages/deaths.rs"]
 mod deaths;
+#[path = "redis_outages/deployments.rs"]
+mod deployments;
 #[path = "redis_outages/networks.rs"]
 mod networks;
+#[path = "redis_outages/sentinels.rs"]
+mod sentinels;

@@ -23,3 +23,5 @@ mod keyspace;
 mod many;
 #[path = "redis_store/scheduler_keys.rs"]
 mod scheduler_keys;
+#[path = "redis_store/workers.rs"]
+mod workers;

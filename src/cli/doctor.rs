@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use oxherd_adapters::parser::{ChildParser, ParserOptions};
-use oxherd_queue::backend::redis::{RedisOptions, RedisStore};
+use oxherd_queue::backend::redis::RedisStore;
 use oxherd_queue::clock::SystemClock;
+use oxherd_study::accept::jobs::{MATERIAL_QUEUE, PLAN_QUEUE};
 use serde::Serialize;
 
 use super::block_on;
@@ -120,11 +121,13 @@ async fn queues(config: &Config) -> Finding {
     if config.redis.url.is_empty() {
         return Finding::good("queues", "embedded, in the data folder");
     }
-    let mut options = RedisOptions::new(&config.redis.url);
-    options.prefix.clone_from(&config.redis.prefix);
     let shown = without_password(&config.redis.url);
-    match RedisStore::connect(options, Arc::new(SystemClock)).await {
-        Ok(_) => Finding::good("queues", format!("{shown} answers and keeps what it is given")),
+    let store = RedisStore::connect(config.redis.options(), Arc::new(SystemClock)).await;
+    let fits = store.and_then(|store| {
+        [MATERIAL_QUEUE, PLAN_QUEUE].iter().try_for_each(|queue| store.check_name(queue))
+    });
+    match fits {
+        Ok(()) => Finding::good("queues", format!("{shown} answers and keeps what it is given")),
         Err(error) => Finding::bad("queues", error.to_string(), format!("check {shown}")),
     }
 }

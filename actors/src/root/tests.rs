@@ -495,6 +495,7 @@ async fn a_job_that_a_foreign_worker_ended_shows_in_its_record_and_in_its_row() 
         verdict: Verdict::Fail { reason: "smtp down".to_owned(), stack_trace: Vec::new() },
         keep: None,
         attempts_max: 3,
+        metrics: None,
     };
     backend.settle(vec![settlement], None).await.unwrap();
 

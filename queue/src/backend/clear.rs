@@ -54,12 +54,12 @@ pub(super) fn check_cleanable(state: JobState) -> Result<()> {
     Err(QueueError::Invalid { what: "job state", why })
 }
 
-/// Refuses to retry jobs that have not ended.
+/// Refuses a state that is no end.
 pub(super) fn check_ended(state: JobState) -> Result<()> {
     if state.is_final() {
         return Ok(());
     }
-    let why = format!("{state}; only completed and failed jobs can be retried");
+    let why = format!("{state}; completed or failed is meant");
     Err(QueueError::Invalid { what: "job state", why })
 }
 

@@ -14,6 +14,7 @@
 //!
 //! Never opens a network connection, and never knows what a job is about.
 
+mod attending;
 mod changing;
 mod checkpoint;
 mod clearing;
@@ -24,6 +25,7 @@ mod encoding;
 mod ended_jobs;
 mod event_ring;
 mod families;
+mod felling;
 mod flows;
 mod inspection;
 mod job_body;
@@ -31,6 +33,7 @@ mod limiting;
 mod lock_file;
 mod log_rows;
 mod machine;
+mod metering;
 mod opening;
 mod operation;
 mod packed_options;

@@ -5,19 +5,24 @@
 //!
 //! # Layout, in reading order
 //! * [`keys`], [`wire`], [`scripts`]: how things are spelled, read and done in Redis.
-//! * [`dial`], [`connection`], [`dedicated`], [`fault`], [`time`]: connections that come back by
-//!   themselves, and the clock of the server.
+//! * [`address`], [`tls`], [`line`]: one connection. [`dial`], [`sentinel`], [`cluster`], [`slot`]: which
+//!   server has the keys.
+//! * [`connection`], [`dedicated`], [`fault`], [`time`]: connections that come back by themselves, and
+//!   the clock of the server.
 //! * [`produce`] with [`coalesce`], [`change`], [`deduplicate`], [`limit`], [`schedule`], [`relate`],
 //!   [`consume`] with [`wake`] and [`unanswered`], [`inspect`] with [`stream`], [`maintain`],
-//!   [`clear`]: the roles of a queue.
+//!   [`clear`], [`attend`]: the roles of a queue.
 //! * [`status`]: the job records. [`boot`]: what a server must be like; [`server`]: what it tells of
 //!   itself.
 //!
 //! Never holds state that another process could not take over: everything durable is in Redis.
 
+mod address;
+mod attend;
 mod boot;
 mod change;
 mod clear;
+mod cluster;
 mod coalesce;
 mod connection;
 mod consume;
@@ -28,25 +33,31 @@ mod fault;
 mod inspect;
 mod keys;
 mod limit;
+mod line;
 mod maintain;
 mod produce;
 mod relate;
 mod schedule;
 mod scripts;
+mod sentinel;
 mod server;
+mod slot;
 mod status;
 mod stream;
 mod time;
+mod tls;
 mod unanswered;
 mod wake;
 mod wire;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+use self::attend::Register;
 use self::coalesce::Adder;
 use self::connection::Link;
 use self::dedicated::Dedicated;
@@ -64,29 +75,61 @@ use crate::status::StatusStore;
 /// How to reach the Redis store.
 #[derive(Debug, Clone)]
 pub struct RedisOptions {
-    /// `redis://[[user]:password@]host[:port][/database]` or `redis+unix:///path`; user and password
-    /// percent-encoded.
+    /// Where the server is, with user and password percent-encoded:
+    /// * `redis://[[user]:password@]host[:port][/database]`, also any node of a cluster;
+    /// * `redis+unix:///path`;
+    /// * `redis+cluster://[[user]:password@]host[:port][,host[:port]...]`: nodes of a cluster, for
+    ///   the case that one is away at the start;
+    /// * `redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/primary[/database]`:
+    ///   sentinels (port 26379) and the name of the primary that they watch. User and password are
+    ///   those of the servers, and of the sentinels if they want any.
+    ///
+    /// `rediss` in place of `redis` encrypts the connections.
     pub url: String,
-    /// What the keys of all queues begin with; shared with the BullMQ clients. No `:` in it.
+    /// What the keys of all queues begin with; shared with the BullMQ clients. No `:` in it. In a
+    /// cluster it needs a hash tag (`{bull}`), or each queue name does.
     pub prefix: String,
     /// How long [`RedisStore::connect`] tries before it gives up.
     pub patience: Duration,
+    /// The PEM file of the authorities that may vouch for an encrypted server, in place of those
+    /// that this system trusts.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl RedisOptions {
     /// Reaches a server with BullMQ's default prefix, `bull`, and ten seconds of patience.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), prefix: "bull".to_owned(), patience: Duration::from_secs(10) }
+        let patience = Duration::from_secs(10);
+        Self { url: url.into(), prefix: "bull".to_owned(), patience, ca_file: None }
     }
 }
 
 /// The queues and status records of an installation, in Redis.
 pub struct RedisStore {
-    dialer: Dialer,
     space: Keyspace,
-    link: Arc<Link>,
+    clock: SharedClock,
+    /// The server of what belongs to no queue; without a cluster, of all.
+    home: Server,
+    /// The servers of other slots.
+    others: Mutex<HashMap<u16, Server>>,
     queues: Mutex<HashMap<String, Arc<RedisQueue>>>,
+}
+
+/// The connections to whichever server has the keys of one slot.
+#[derive(Clone)]
+struct Server {
+    dialer: Dialer,
+    link: Arc<Link>,
+    register: Arc<Register>,
+}
+
+impl Server {
+    fn open(dialer: Dialer, clock: SharedClock) -> Self {
+        let link = Arc::new(Link::open(dialer.clone(), clock));
+        let register = Arc::new(Register::new(dialer.clone(), Arc::clone(&link)));
+        Self { dialer, link, register }
+    }
 }
 
 impl RedisStore {
@@ -97,14 +140,36 @@ impl RedisStore {
     ///
     /// # Errors
     /// [`QueueError::Unusable`] when the URL cannot be read, the server is not reached in time or
-    /// does not let us in, is older than 6.2, or may evict keys; [`QueueError::Invalid`] for a bad
-    /// prefix.
+    /// is not trusted, does not let us in, is older than 6.2, or may evict keys;
+    /// [`QueueError::Invalid`] for a bad prefix.
     pub async fn connect(options: RedisOptions, clock: SharedClock) -> Result<Arc<Self>> {
         let space = Keyspace::new(&options.prefix)?;
-        let dialer = Dialer::parse(&options.url)?;
-        let link = Arc::new(Link::open(dialer.clone(), clock));
-        boot::check(&link, &dialer.address(), options.patience).await?;
-        Ok(Arc::new(Self { dialer, space, link, queues: Mutex::new(HashMap::new()) }))
+        let dialer = Dialer::new(&options, &space.own_in_cluster())?;
+        let home = Server::open(dialer, Arc::clone(&clock));
+        boot::check(&home.link, &home.dialer.address(), options.patience).await?;
+        let space = if home.dialer.is_clustered() { space.clustered() } else { space };
+        let (others, queues) = (Mutex::default(), Mutex::default());
+        Ok(Arc::new(Self { space, clock, home, others, queues }))
+    }
+
+    /// Tells whether there can be a queue of this name.
+    ///
+    /// # Errors
+    /// [`QueueError::Invalid`]; [`QueueError::CrossSlot`] in a cluster when its keys would not be in
+    /// one slot.
+    pub fn check_name(&self, queue: &str) -> Result<()> {
+        self.space.queue(queue).map(drop)
+    }
+
+    /// Returns the server of a queue.
+    fn server_of(&self, keys: &QueueKeys) -> Server {
+        let dialer = &self.home.dialer;
+        if !self.space.is_clustered() || keys.slot() == slot::of(&self.space.own_in_cluster()) {
+            return self.home.clone();
+        }
+        let open = || Server::open(dialer.for_key(&keys.meta), Arc::clone(&self.clock));
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        others.entry(keys.slot()).or_insert_with(open).clone()
     }
 
     fn opened(&self, name: &str) -> Option<Arc<RedisQueue>> {
@@ -120,13 +185,14 @@ impl Store for RedisStore {
             return Ok(queue);
         }
         let keys = Arc::new(self.space.queue(name)?);
-        let mut call = scripts::call(&scripts::OPEN, &keys.meta);
+        let server = self.server_of(&keys);
+        let mut call = scripts::call(&scripts::OPEN, &keys.declared);
         call.arg(WIRE_VERSION).arg(LIBRARY);
-        self.link.script("open queue", &call).await?;
+        server.link.script("open queue", &call).await?;
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         let queue = queues
             .entry(name.to_owned())
-            .or_insert_with(|| Arc::new(RedisQueue::new(keys, &self.dialer, &self.link)));
+            .or_insert_with(|| Arc::new(RedisQueue::new(keys, server)));
         Ok(Arc::clone(queue) as Arc<dyn Backend>)
     }
 
@@ -135,7 +201,7 @@ impl Store for RedisStore {
     }
 
     fn status(&self) -> Arc<dyn StatusStore> {
-        Arc::new(RedisStatus::new(self.space.clone(), Arc::clone(&self.link)))
+        Arc::new(RedisStatus::new(self.space.clone(), Arc::clone(&self.home.link)))
     }
 
     async fn installation(&self, id: &str) -> Result<String> {
@@ -143,14 +209,14 @@ impl Store for RedisStore {
         let mut pipeline = redis::pipe();
         pipeline.cmd("SET").arg(&key).arg(id).arg("NX");
         pipeline.cmd("GET").arg(&key);
-        let replies = self.link.pipeline("installation", &pipeline).await?;
+        let replies = self.home.link.pipeline("installation", &pipeline).await?;
         let stored = replies.into_iter().next_back().map(wire::text).transpose()?.flatten();
         stored.ok_or_else(|| QueueError::Corrupt(format!("{key} holds nothing")))
     }
 
     async fn ping(&self) -> Result<()> {
         let command = redis::cmd("PING");
-        match tokio::time::timeout(PING_WAIT, self.link.command("ping", &command)).await {
+        match tokio::time::timeout(PING_WAIT, self.home.link.command("ping", &command)).await {
             Ok(reply) => reply.map(drop),
             Err(_) => Err(QueueError::Unavailable {
                 operation: "ping",
@@ -160,7 +226,7 @@ impl Store for RedisStore {
     }
 
     async fn server(&self) -> Result<Option<ServerInfo>> {
-        server::info(&self.link).await
+        server::info(&self.home.link).await
     }
 
     async fn close(&self) {
@@ -172,7 +238,13 @@ impl Store for RedisStore {
             queue.wake.stop();
             queue.tail.close();
         }
-        self.link.close().await;
+        let others: Vec<_> = {
+            let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+            others.drain().map(|(_, server)| server).collect()
+        };
+        for server in others.iter().chain([&self.home]) {
+            server.link.close().await;
+        }
     }
 }
 
@@ -188,23 +260,25 @@ struct RedisQueue {
     unanswered: Unanswered,
     /// Reads the event stream.
     tail: Dedicated,
+    register: Arc<Register>,
 }
 
 impl RedisQueue {
-    fn new(keys: Arc<QueueKeys>, dialer: &Dialer, link: &Arc<Link>) -> Self {
+    fn new(keys: Arc<QueueKeys>, Server { dialer, link, register }: Server) -> Self {
         Self {
-            adder: Adder::start(Arc::clone(&keys), Arc::clone(link)),
-            wake: Wake::start(&keys, dialer.clone(), Arc::clone(link)),
-            tail: Dedicated::new(dialer.clone(), Arc::clone(link), keys.events_client_name()),
+            register,
+            adder: Adder::start(Arc::clone(&keys), Arc::clone(&link)),
+            wake: Wake::start(&keys, dialer.clone(), Arc::clone(&link)),
+            tail: Dedicated::new(dialer, Arc::clone(&link), keys.events_client_name()),
             unanswered: Unanswered::default(),
-            link: Arc::clone(link),
+            link,
             keys,
         }
     }
 
     /// Begins the call of a script of this queue with its key base.
     fn call(&self, script: &redis::Script) -> redis::Cmd {
-        let mut call = scripts::call(script, &self.keys.meta);
+        let mut call = scripts::call(script, &self.keys.declared);
         call.arg(&self.keys.base);
         call
     }

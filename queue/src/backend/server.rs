@@ -1,4 +1,4 @@
-//! What can be told of a server that keeps the queues, and of the workers that are connected to it.
+//! What can be told of a server that keeps the queues.
 
 use std::time::Duration;
 
@@ -27,17 +27,4 @@ pub struct ServerInfo {
     pub clients: u64,
     /// How many of them wait in a blocking command.
     pub clients_blocked: u64,
-}
-
-/// A worker that is connected to a server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WorkerClient {
-    /// The server's id of its connection.
-    pub id: String,
-    /// The name that the worker was given.
-    pub name: Option<String>,
-    /// From where it is connected, `address:port`.
-    pub address: String,
-    /// How long it has been connected.
-    pub age: Duration,
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::Queue;
-use crate::backend::{Counts, Limits, ListQuery, WorkerClient};
+use crate::backend::{Counts, Limits, ListQuery, Metrics, WorkerClient};
 use crate::error::{QueueError, Result};
 use crate::job::{Job, JobId, JobSnapshot, JobState};
 use crate::scheduler::Scheduler;
@@ -57,6 +57,15 @@ impl<D> Queue<D> {
     /// When the store does not answer.
     pub async fn logs(&self, id: &JobId, skip: u64, limit: u64) -> Result<(Vec<String>, u64)> {
         self.backend.logs(id, skip, limit).await
+    }
+
+    /// Returns how many jobs completed or failed in each of the last `minutes`, where the workers
+    /// count them.
+    ///
+    /// # Errors
+    /// [`QueueError::Invalid`] for a state that is no end.
+    pub async fn metrics(&self, ended: JobState, minutes: u64) -> Result<Metrics> {
+        self.backend.metrics(ended, 0, minutes).await
     }
 
     /// Tells whether claims are stopped.

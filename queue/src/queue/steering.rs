@@ -38,6 +38,14 @@ impl<D> Queue<D> {
         self.backend.remove(id).await
     }
 
+    /// Removes a job with all jobs below it; `false` when there is none.
+    ///
+    /// # Errors
+    /// As [`crate::flow::Relate::remove_tree`].
+    pub async fn remove_tree(&self, id: &JobId) -> Result<bool> {
+        self.backend.remove_tree(id).await
+    }
+
     /// Ends a job that nobody runs as failed, or asks a running one to stop.
     ///
     /// # Errors

@@ -111,6 +111,7 @@ fn settle(job: &ClaimedJob, verdict: Verdict, options: &WorkerOptions) -> Decisi
         verdict,
         keep,
         attempts_max: asked.attempts_max(),
+        metrics: options.metrics,
     };
     Decision { settlement: Some(settlement), terminal_failure: None, panicked: false }
 }

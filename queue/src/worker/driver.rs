@@ -85,6 +85,7 @@ impl Worker {
             observer: self.observer,
             locks: HeldLocks::default(),
         });
+        let _seen = shared.backend.attend(shared.options.name.as_deref());
         let mut upkeep = JoinSet::new();
         upkeep.spawn(renew_for_ever(Arc::clone(&shared)));
         upkeep.spawn(sweep_for_ever(Arc::clone(&shared)));

@@ -33,6 +33,9 @@ pub struct WorkerOptions {
     /// How many jobs may be started in a time, by all workers of the queue together; the number
     /// of the queue's own limit goes before this one.
     pub rate: Option<RateLimit>,
+    /// How many minutes the metrics of the queue keep, 1 to [`WorkerOptions::METRICS_MAX`]: a point
+    /// a minute for completed jobs and one for failed ones. Without it this worker counts nothing.
+    pub metrics: Option<u32>,
     /// The name that dashboards show.
     pub name: Option<String>,
     /// How long running jobs may go on after a shutdown was asked for.
@@ -54,6 +57,7 @@ impl Default for WorkerOptions {
             remove_on_complete: jobs.remove_on_complete,
             remove_on_fail: jobs.remove_on_fail,
             rate: None,
+            metrics: None,
             name: None,
             grace: Duration::from_secs(25),
         }
@@ -63,6 +67,8 @@ impl Default for WorkerOptions {
 impl WorkerOptions {
     /// The most jobs that one worker runs at a time.
     pub const CONCURRENCY_MAX: usize = 1000;
+    /// The most minutes that metrics keep: eight weeks, BullMQ's `ONE_MONTH`.
+    pub const METRICS_MAX: u32 = 80_640;
 
     /// Sets how many jobs run at a time.
     #[must_use]
@@ -90,6 +96,9 @@ impl WorkerOptions {
         }
         if self.job_deadline.is_zero() || self.expires_after.is_zero() {
             return refuse("job_deadline", "deadlines must be above zero");
+        }
+        if self.metrics.is_some_and(|points| !(1..=Self::METRICS_MAX).contains(&points)) {
+            return refuse("metrics", "must be 1 to 80640 minutes");
         }
         self.rate.as_ref().map_or(Ok(()), RateLimit::check)?;
         Ok(self)
@@ -144,6 +153,8 @@ mod tests {
         check(|options| options.renew_every = options.lock, "renew_every");
         check(|options| options.stalled_every = Duration::ZERO, "stalled_every");
         check(|options| options.job_deadline = Duration::ZERO, "job_deadline");
+        check(|options| options.metrics = Some(0), "metrics");
+        check(|options| options.metrics = Some(u32::MAX), "metrics");
         let none = RateLimit::new(0, Duration::from_secs(1));
         assert!(
             WorkerOptions { rate: Some(none), ..WorkerOptions::default() }.validated().is_err()

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use oxherd_queue::backend::{
-    Added, Cancelled, Change, Claim, Claimed, Clear, Consume, Counts, Deduplicate, EventPage, Held,
-    Inspect, Limit, Limits, ListQuery, Maintain, Produce, Renewal, Submitted, Turn, Waited,
+    Added, Attend, Attendance, Cancelled, Change, Claim, Claimed, Clear, Consume, Counts,
+    Deduplicate, EventPage, Held, Inspect, Limit, Limits, ListQuery, Maintain, Metrics, Produce,
+    Renewal, Submitted, Turn, Waited, WorkerClient,
 };
 use oxherd_queue::flow::{Children, ChildrenCounts, JobKey, Relate};
 use oxherd_queue::job::JobSnapshot;
@@ -223,6 +224,10 @@ impl Inspect for Flaky {
         self.inner.is_paused().await
     }
 
+    async fn metrics(&self, ended: JobState, skip: u64, limit: u64) -> Result<Metrics> {
+        self.inner.metrics(ended, skip, limit).await
+    }
+
     async fn place(&self, id: &JobId) -> Result<Option<u64>> {
         self.inner.place(id).await
     }
@@ -280,11 +285,30 @@ impl Relate for Flaky {
         self.inner.children_counts(parent).await
     }
 
+    async fn remove_tree(&self, id: &JobId) -> Result<bool> {
+        self.inner.remove_tree(id).await
+    }
+
+    async fn remove_awaited_children(&self, id: &JobId) -> Result<()> {
+        self.inner.remove_awaited_children(id).await
+    }
+
     async fn parent(&self, child: &JobId) -> Result<Option<JobKey>> {
         self.inner.parent(child).await
     }
 
     async fn remove_child_dependency(&self, child: &JobId) -> Result<bool> {
         self.inner.remove_child_dependency(child).await
+    }
+}
+
+#[async_trait]
+impl Attend for Flaky {
+    fn attend(&self, worker: Option<&str>) -> Attendance {
+        self.inner.attend(worker)
+    }
+
+    async fn workers(&self) -> Result<Option<Vec<WorkerClient>>> {
+        self.inner.workers().await
     }
 }

@@ -8,6 +8,7 @@ use oxherd_queue::scheduler::NewScheduler;
 use oxherd_queue::{Deduplication, JobId, JobOptions, JobState, Queue, QueueError, RateLimit};
 use serde::{Deserialize, Serialize};
 
+use crate::running::until;
 use crate::world::{World, completed, failed};
 
 on_both_stores!(
@@ -71,6 +72,11 @@ async fn jobs_are_added_found_changed_and_removed(world: World) {
     assert!(queue.remove(&late).await.unwrap());
     assert!(!queue.remove(&late).await.unwrap());
     assert_eq!(job_state(&queue, &late).await, None);
+    assert!(queue.remove_tree(&ranked).await.unwrap());
+    assert_eq!(queue.metrics(JobState::Completed, 60).await.unwrap().count, 0);
+    let attendance = queue.backend().attend(Some("ada"));
+    until("the worker is seen", async || queue.workers().await.unwrap().unwrap().len() == 1).await;
+    drop(attendance);
 }
 
 async fn a_queue_is_stopped_limited_and_emptied(world: World) {

@@ -65,7 +65,7 @@ impl World {
         let clock = Arc::new(MovableClock::default());
         let (store, folder) = match kind {
             Kind::Embedded => open_embedded(&clock).await?,
-            Kind::Redis => (open_redis().await?, None),
+            Kind::Redis => (open_redis(&clock).await?, None),
         };
         let queue = store.queue("conformance").await.unwrap();
         Some(Self { kind, store, queue, clock, _folder: folder })
@@ -91,6 +91,13 @@ impl World {
             }
             Kind::Redis => tokio::time::sleep(time + Duration::from_millis(5)).await,
         }
+    }
+
+    /// Moves the clock of the store on. Redis itself does not notice: keys that end by themselves
+    /// stay as long as before.
+    pub(crate) async fn leap(&self, time: Duration) {
+        let ms = u64::try_from(time.as_millis()).unwrap();
+        self.clock.ahead_ms.fetch_add(ms, Ordering::SeqCst);
     }
 
     /// The time by which the store goes, to a few milliseconds.
@@ -229,6 +236,7 @@ pub(crate) fn settlement(job: &ClaimedJob, verdict: Verdict) -> Settlement {
         verdict,
         keep: Some(Retention::ALL),
         attempts_max: job.job.options.attempts_max(),
+        metrics: None,
     }
 }
 
@@ -308,10 +316,11 @@ async fn open_embedded(
     Some((store, Some(folder)))
 }
 
-async fn open_redis() -> Option<Arc<dyn Store>> {
+async fn open_redis(clock: &Arc<MovableClock>) -> Option<Arc<dyn Store>> {
     static OPENED: AtomicU64 = AtomicU64::new(0);
     let mut options = RedisOptions::new(crate::redis_server::url()?);
     options.prefix = format!("case{}", OPENED.fetch_add(1, Ordering::SeqCst));
-    let store = RedisStore::connect(options, Arc::new(SystemClock)).await.unwrap();
+    let clock = Arc::clone(clock);
+    let store = RedisStore::connect(options, clock).await.unwrap();
     Some(store as Arc<dyn Store>)
 }

@@ -38,26 +38,33 @@ type Starts = Arc<Mutex<BTreeMap<String, Vec<Instant>>>>;
 /// A worker and a producer on one server.
 pub(crate) struct Cell {
     pub(crate) name: String,
-    pub(crate) server: RedisProcess,
     /// As the worker and the producer reach the server: over the network that fails.
     queue: Arc<dyn Backend>,
-    url: String,
     starts: Starts,
+    /// The jobs that the store has told to have.
+    acknowledged: Vec<String>,
     producer: Option<(watch::Sender<bool>, JoinHandle<Vec<String>>)>,
     worker: JoinHandle<()>,
 }
 
 impl Cell {
-    /// Starts the worker, and brings it into the state of the load.
-    pub(crate) async fn start(name: String, load: Load, server: RedisProcess, url: String) -> Self {
+    /// Starts the worker, and brings it into the state of the load; `server` is the one that has the
+    /// keys, past the network.
+    pub(crate) async fn start(
+        name: String,
+        load: Load,
+        server: &RedisProcess,
+        by: RedisOptions,
+    ) -> Self {
         let starts = Starts::default();
-        let worker = tokio::spawn(work(queue(&url).await, load, Arc::clone(&starts)));
-        let queue = queue(&url).await;
-        let mut cell = Self { name, server, queue, url, starts, producer: None, worker };
-        add_until_told(&cell.queue, "first").await;
+        let worker = tokio::spawn(work(queue(&by).await, load, Arc::clone(&starts)));
+        let queue = queue(&by).await;
+        let acknowledged = Vec::new();
+        let mut cell = Self { name, queue, starts, acknowledged, producer: None, worker };
+        cell.add("first").await;
         cell.started("first", Duration::from_secs(60)).await.unwrap();
         match load {
-            Load::Parked => cell.is_parked().await,
+            Load::Parked => cell.is_parked(server).await,
             Load::Busy => {
                 let (stop, stopped) = watch::channel(false);
                 let producer = tokio::spawn(produce(Arc::clone(&cell.queue), stopped));
@@ -68,17 +75,34 @@ impl Cell {
         cell
     }
 
+    async fn add(&mut self, id: &str) {
+        add_until_told(&self.queue, id).await;
+        self.acknowledged.push(id.to_owned());
+    }
+
+    /// Lets the producer end.
+    pub(crate) async fn stop_producing(&mut self) {
+        if let Some((stop, producer)) = self.producer.take() {
+            stop.send_replace(true);
+            self.acknowledged.extend(producer.await.unwrap());
+        }
+    }
+
+    /// Adds seconds of work.
+    pub(crate) async fn backlog(&mut self) {
+        for number in 0..40 {
+            self.add(&format!("backlog-{number}")).await;
+        }
+    }
+
     /// Waits until the worker has told of its first job and blocks on the server.
-    async fn is_parked(&self) {
+    async fn is_parked(&self, server: &RedisProcess) {
         while self.queue.counts().await.unwrap()["completed"] == 0 {
             sleep(Duration::from_millis(20)).await;
         }
-        let client = redis::Client::open(self.server.url()).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
-            let mut list = redis::cmd("CLIENT");
-            let clients: String = list.arg("LIST").query_async(&mut connection).await.unwrap();
+            let clients = server.ask("CLIENT LIST").await;
             if clients.lines().any(|client| client.contains("cmd=bzpopmin")) {
                 return;
             }
@@ -87,19 +111,24 @@ impl Cell {
         }
     }
 
-    /// Tells how it went after the fault, whose end was at `back`; `near` adds on a connection of its
-    /// own, past the network.
-    pub(crate) async fn verdict(mut self, back: Instant, near: bool) -> Result<String, String> {
-        let queue = if near { queue(&self.server.url()).await } else { Arc::clone(&self.queue) };
+    /// Tells how it went after the fault, whose end was at `back`; with `near`, the first job after it
+    /// is added on a connection of its own, past the network.
+    pub(crate) async fn verdict(
+        mut self,
+        back: Instant,
+        near: Option<RedisOptions>,
+    ) -> Result<String, String> {
+        let queue = match near {
+            Some(near) => queue(&near).await,
+            None => Arc::clone(&self.queue),
+        };
         add_until_told(&queue, "probe").await;
+        self.acknowledged.push("probe".to_owned());
         let started = self.started("probe", Duration::from_secs(60)).await?;
         let took = started.saturating_duration_since(back);
         let told = format!("{}: taking jobs after {:.1} s", self.name, took.as_secs_f64());
-        let mut acknowledged = vec!["first".to_owned(), "probe".to_owned()];
-        if let Some((stop, producer)) = self.producer.take() {
-            stop.send_replace(true);
-            acknowledged.extend(producer.await.unwrap());
-        }
+        self.stop_producing().await;
+        let acknowledged = std::mem::take(&mut self.acknowledged);
         self.all_ended_once(&acknowledged).await.map_err(|problem| format!("{told}; {problem}"))?;
         self.worker.abort();
         if took > TAKING_JOBS_WITHIN {
@@ -123,7 +152,7 @@ impl Cell {
     }
 
     async fn all_ended_once(&self, acknowledged: &[String]) -> Result<(), String> {
-        let queue = queue(&self.url).await;
+        let queue = &self.queue;
         let deadline = Instant::now() + ALL_ENDED_WITHIN;
         let all = u64::try_from(acknowledged.len()).unwrap();
         loop {
@@ -148,9 +177,8 @@ impl Cell {
     }
 }
 
-async fn queue(url: &str) -> Arc<dyn Backend> {
-    let patience = Duration::from_secs(60);
-    let options = RedisOptions { patience, ..RedisOptions::new(url) };
+async fn queue(by: &RedisOptions) -> Arc<dyn Backend> {
+    let options = RedisOptions { patience: Duration::from_secs(60), ..by.clone() };
     let store = RedisStore::connect(options, Arc::new(SystemClock)).await.unwrap();
     store.queue("m").await.unwrap()
 }

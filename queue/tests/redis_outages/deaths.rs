@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use faults::RedisProcess;
+use oxherd_queue::backend::redis::RedisOptions;
 use tokio::time::{Instant, sleep};
 
 use crate::cell::{Cell, Load, RUNS, play};
@@ -23,13 +24,13 @@ async fn death(away_ms: u64, load: Load, run: usize) -> Result<String, String> {
     let away = Duration::from_millis(away_ms);
     let name = format!("{load:?}, killed, back after {away:?}, run {run}");
     // An acknowledged job is on the disk: what is missing afterwards was lost by us.
-    let server = RedisProcess::start(&["--appendfsync", "always"]).await;
-    let url = server.url();
-    let mut cell = Cell::start(name, load, server, url).await;
+    let mut server = RedisProcess::start(&["--appendfsync", "always"]).await;
+    let options = RedisOptions::new(server.url());
+    let cell = Cell::start(name, load, &server, options.clone()).await;
 
-    cell.server.kill();
+    server.kill();
     sleep(away).await;
-    cell.server.restart().await;
+    server.restart().await;
 
-    cell.verdict(Instant::now(), run.is_multiple_of(2)).await
+    cell.verdict(Instant::now(), run.is_multiple_of(2).then_some(options)).await
 }

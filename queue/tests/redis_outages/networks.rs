@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use faults::{FaultProxy, RedisProcess};
+use oxherd_queue::backend::redis::RedisOptions;
 use tokio::time::{Instant, sleep};
 
 use crate::cell::{Cell, Load, RUNS, play};
@@ -38,7 +39,7 @@ async fn outage(fault: Fault, load: Load, run: usize) -> Result<String, String> 
     let name = format!("{load:?}, {fault:?} for {away:?}");
     let server = RedisProcess::start(&["--appendfsync", "always"]).await;
     let proxy = FaultProxy::before(server.port()).await;
-    let cell = Cell::start(name, load, server, proxy.url()).await;
+    let cell = Cell::start(name, load, &server, RedisOptions::new(proxy.url())).await;
 
     match fault {
         Fault::Reset => proxy.reset(),
@@ -49,5 +50,6 @@ async fn outage(fault: Fault, load: Load, run: usize) -> Result<String, String> 
     sleep(away).await;
     proxy.pass();
 
-    cell.verdict(Instant::now(), run.is_multiple_of(2)).await
+    let near = run.is_multiple_of(2).then(|| RedisOptions::new(server.url()));
+    cell.verdict(Instant::now(), near).await
 }

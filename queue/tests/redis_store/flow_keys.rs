@@ -30,12 +30,14 @@ fn a_parent_with_children_in_mixed_states_is_written_as_bullmq_writes_it() {
     run(|server| async move {
         let mut stranger = server.connect().await;
         let store = server.store().await;
-        let day = JobOptions::bare().delayed(Duration::from_secs(86_400));
+        // Late enough to be due after any day on which this is played.
+        let years = Duration::from_secs(12 * 365 * 86_400);
+        let later = JobOptions::bare().delayed(years);
         let ignored = bare("m", "ign").on_failure(ChildFailure::IgnoreDependency);
         let tree = bare("up", "P")
             .with_child(bare("m", "ok"))
             .with_child(ignored)
-            .with_child(flow("m", "todo", day));
+            .with_child(flow("m", "todo", later));
 
         store.add_flow(tree).await.unwrap();
         let queue = store.queue("m").await.unwrap();
@@ -62,7 +64,7 @@ fn a_parent_with_children_in_mixed_states_is_written_as_bullmq_writes_it() {
                 "stream event=added jobId=P name=work\nevent=waiting-children jobId=P".to_owned(),
             ),
             ("bull:up:meta", "hash opts.maxLenEvents=10000".to_owned()),
-            ("delayed", format!("zset todo={}", (T + 86_400_000) * 4096)),
+            ("delayed", format!("zset todo={}", (T + 12 * 365 * 86_400_000) * 4096)),
             ("id", "string 3".to_owned()),
         ];
         for (key, content) in expected {

@@ -413,17 +413,3 @@ fn a_cancelled_job_whose_worker_died_ends_cancelled() {
         assert!(matches!(turn.settled[0], Settled::Done { cancelled: true, .. }), "{turn:?}");
     });
 }
-
-#[test]
-fn a_worker_that_waits_is_counted_by_dashboards() {
-    run(|server| async move {
-        let mut stranger = server.connect().await;
-        let queue = server.queue().await;
-
-        queue.wait(Duration::from_millis(200)).await.unwrap();
-
-        let clients: String = ask(&mut stranger, "CLIENT LIST").await;
-        let named = clients.lines().filter(|line| line.contains(" name=bull:bQ== ")).count();
-        assert_eq!(named, 1, "{clients}");
-    });
-}

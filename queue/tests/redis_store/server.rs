@@ -148,6 +148,7 @@ pub(crate) fn settlement(job: &ClaimedJob, verdict: Verdict) -> Settlement {
         verdict,
         keep,
         attempts_max: job.job.options.attempts_max(),
+        metrics: None,
     }
 }
 

@@ -1,16 +1,15 @@
 //! A Redis server as a child process, on a port and a folder of its own.
-//!
-//! It dies with this process, however that ends: a shell holds it and waits for our end of a pipe.
 
-use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
+
+use crate::held::Held;
 
 /// How long a server may take to answer: it reads its data first.
 const STARTED_WITHIN: Duration = Duration::from_secs(60);
@@ -21,13 +20,7 @@ pub struct RedisProcess {
     port: u16,
     folder: tempfile::TempDir,
     settings: Vec<String>,
-    running: Option<Running>,
-}
-
-#[derive(Debug)]
-struct Running {
-    shell: Child,
-    pid: String,
+    running: Option<Held>,
 }
 
 impl RedisProcess {
@@ -62,27 +55,37 @@ impl RedisProcess {
         }
     }
 
-    fn spawn(&self) -> Running {
+    fn spawn(&self) -> Held {
         let settings: Vec<String> =
             self.settings.iter().map(|setting| format!("'{setting}'")).collect();
-        let command = format!(
+        Held::spawn(&format!(
             "redis-server --bind 127.0.0.1 --port {} --appendonly yes --save '' --dir '{}' \
              --loglevel warning {}",
             self.port,
             self.folder.path().display(),
             settings.join(" ")
-        );
-        let mut shell = Command::new("sh")
-            .arg("-c")
-            .arg(format!("{command} </dev/null >/dev/null & echo $!; read _; kill -9 $!; wait"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut pid = String::new();
-        BufReader::new(shell.stdout.as_mut().unwrap()).read_line(&mut pid).unwrap();
-        Running { shell, pid: pid.trim().to_owned() }
+        ))
+    }
+
+    /// Sends a command with the program `redis-cli`, and returns what it prints.
+    pub async fn ask(&self, command: &str) -> String {
+        ask(self.port, command).await
+    }
+
+    /// Waits until this server has what another, whose replica it is, has now.
+    pub async fn catch_up_with(&self, primary: &Self) {
+        let deadline = Instant::now() + STARTED_WITHIN;
+        let written = primary.offset().await;
+        while self.offset().await < written {
+            assert!(Instant::now() < deadline, "the replica does not follow");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn offset(&self) -> Option<u64> {
+        let told = self.ask("INFO replication").await;
+        let offset = told.lines().find_map(|line| line.strip_prefix("master_repl_offset:"));
+        offset.and_then(|offset| offset.trim_end().parse().ok())
     }
 
     /// Tells whether the server answers a PING now, if only to ask for a password.
@@ -99,11 +102,7 @@ impl RedisProcess {
 
     /// Kills the server as a power cut of its process would.
     pub fn kill(&mut self) {
-        self.signal("-9");
-        if let Some(mut running) = self.running.take() {
-            drop(running.shell.stdin.take());
-            running.shell.wait().unwrap();
-        }
+        self.running = None;
     }
 
     /// Freezes the server: its connections stay open and silent.
@@ -118,8 +117,7 @@ impl RedisProcess {
 
     fn signal(&self, signal: &str) {
         if let Some(running) = &self.running {
-            let status = Command::new("kill").arg(signal).arg(&running.pid).status().unwrap();
-            assert!(status.success());
+            running.signal(signal);
         }
     }
 
@@ -142,19 +140,16 @@ impl RedisProcess {
     }
 }
 
-impl Drop for RedisProcess {
-    fn drop(&mut self) {
-        if let Some(running) = &mut self.running {
-            // A frozen process dies too, but only when it is killed this way.
-            let _ = Command::new("kill").arg("-9").arg(&running.pid).status();
-            drop(running.shell.stdin.take());
-            let _ = running.shell.wait();
-        }
-    }
-}
-
 /// Returns a port on which nothing listens now.
 #[must_use]
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Sends a command to a server of this machine and returns what `redis-cli` prints.
+pub(crate) async fn ask(port: u16, command: &str) -> String {
+    let mut program = tokio::process::Command::new("redis-cli");
+    program.args(["-p", &port.to_string()]).args(command.split(' '));
+    let told = timeout(STARTED_WITHIN, program.output()).await.unwrap().unwrap();
+    String::from_utf8_lossy(&told.stdout).trim_end().to_owned()
 }

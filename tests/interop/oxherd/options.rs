@@ -44,7 +44,8 @@ pub(super) fn job(name: &Value, data: &Value, options: &Value) -> Result<NewJob,
 /// Reads the options of a worker.
 pub(super) fn worker(options: &Value) -> WorkerOptions {
     let ms = |option: &str| Duration::from_millis(options[option].as_u64().unwrap_or(1000));
-    let count = |option: &str| options[option].as_u64().and_then(|count| u32::try_from(count).ok());
+    let count_of = |value: &Value| value.as_u64().and_then(|count| u32::try_from(count).ok());
+    let count = |option: &str| count_of(&options[option]);
     let keep = |option: &str| {
         let wire = serde_json::json!({ option: options[option] });
         let read = JobOptions::from_wire(wire).unwrap_or_else(|_| JobOptions::bare());
@@ -64,6 +65,7 @@ pub(super) fn worker(options: &Value) -> WorkerOptions {
             let window = options["limiter"]["duration"].as_u64().unwrap_or(1000);
             RateLimit::new(max, Duration::from_millis(window))
         }),
+        metrics: count_of(&options["metrics"]["maxDataPoints"]),
         name: options["name"].as_str().map(str::to_owned),
         grace: Duration::from_secs(10),
         ..WorkerOptions::default()

@@ -34,7 +34,7 @@ pub(crate) async fn queue(
             Ok(json!(counts))
         }
         "remove" => {
-            let removed = queue.remove(&JobId::from_store(of(&args[0]))).await;
+            let removed = queue.remove_tree(&JobId::from_store(of(&args[0]))).await;
             removed.map(|removed| i32::from(removed).into()).map_err(text)
         }
         "getCountsPerPriority" => {
@@ -98,7 +98,9 @@ pub(crate) async fn job(
     let number = |index: usize| args[index].as_u64().unwrap_or(0);
     let ended = match method {
         "retry" => queue.retry(&id, args[1]["resetAttemptsMade"] == true).await.map(drop),
-        "remove" => queue.remove(&id).await.map(drop),
+        "remove" if args[0]["removeChildren"] == false => queue.remove(&id).await.map(drop),
+        "remove" => queue.remove_tree(&id).await.map(drop),
+        "removeUnprocessedChildren" => queue.remove_awaited_children(&id).await,
         "promote" => queue.promote(&id).await.map(drop),
         "changeDelay" => queue.change_delay(&id, Duration::from_millis(number(0))).await.map(drop),
         "changePriority" => {

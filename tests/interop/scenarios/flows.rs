@@ -21,7 +21,7 @@ scenarios![
     s_093_a_child_of_another_living_parent_is_refused,
     s_094_a_missing_parent_is_told_and_nothing_written,
     s_095_a_processor_adds_a_child_and_waits_for_it,
-    s_096_dependencies_are_removed,
+    s_096_jobs_are_removed_with_what_is_below_them,
 ];
 
 async fn s_082_a_parent_of_ours_runs_after_its_last_child(row: Row) {
@@ -128,7 +128,8 @@ async fn s_086_failures_go_up_two_levels(row: Row) {
 
 async fn s_087_a_parent_continues_after_a_failure(row: Row) {
     let policy = json!({ "continueParentOnFailure": true });
-    let children = vec![leaf("down", "bad", policy), leaf("late", "slow", json!({}))];
+    let middle = tree("late", "middle", json!({}), vec![leaf("late", "deep", json!({}))]);
+    let children = vec![leaf("down", "bad", policy), leaf("late", "slow", json!({})), middle];
     row.first().add_flow(tree("up", "P", json!({}), children)).await.unwrap();
 
     let _down = work(&row, "down").await;
@@ -137,10 +138,14 @@ async fn s_087_a_parent_continues_after_a_failure(row: Row) {
     up.begun(1).await;
     let ignored = row.node().on_job("up", "P", "getIgnoredChildrenFailures", json!([])).await;
     assert_eq!(ignored[row.key("down", "bad")], "BROKEN: no");
-    row.node().on_job("up", "P", "removeUnprocessedChildren", json!([])).await;
+    row.second().on_job("up", "P", "removeUnprocessedChildren", json!([])).await;
+    for id in ["slow", "middle", "deep"] {
+        assert!(row.node().job("late", id).await.is_null(), "{id}");
+    }
+    let counts = row.node().on_job("up", "P", "getDependenciesCount", json!([])).await;
+    assert_eq!((&counts["unprocessed"], &counts["ignored"]), (&json!(0), &json!(1)));
     up.release().await;
     row.node().job_in("up", "P", "completed").await;
-    assert!(row.node().job("late", "slow").await.is_null());
 }
 
 async fn ends_after_a_failure(row: &Row, policy: &str) -> Value {
@@ -273,7 +278,7 @@ async fn s_095_a_processor_adds_a_child_and_waits_for_it(row: Row) {
     assert_eq!(events.of(&id), expected);
 }
 
-async fn s_096_dependencies_are_removed(row: Row) {
+async fn s_096_jobs_are_removed_with_what_is_below_them(row: Row) {
     let children = ["a", "b", "c"].map(|id| leaf("down", id, json!({}))).to_vec();
     row.first().add_flow(tree("up", "P", json!({}), children)).await.unwrap();
 
@@ -287,4 +292,52 @@ async fn s_096_dependencies_are_removed(row: Row) {
     row.node().job_in("up", "P", "waiting").await;
     let events = row.node().events_until("up", |events| events.count("waiting") == 1).await;
     assert_eq!(events.named("waiting")[0]["prev"], "waiting-children");
+    removed_with_its_children_unless_one_is_held(&row).await;
+}
+
+async fn removed_with_its_children_unless_one_is_held(row: &Row) {
+    let failing = json!({ "failParentOnFailure": true });
+    let ignored = json!({ "ignoreDependencyOnFailure": true });
+    let middle = tree("top", "M", json!({}), vec![leaf("low", "deep", json!({}))]);
+    let children = vec![leaf("low", "good", json!({})), leaf("low", "bad", ignored), middle];
+    let acts = row.first();
+    acts.add_flow(tree("top", "P", json!({}), children)).await.unwrap();
+    let steps = json!([["fail_named", { "message": "BROKEN: no", "name": "bad" }], ["return", 1]]);
+    let down = acts.work("low", json!({}), steps).await;
+    row.node().job_in("top", "M", "waiting").await;
+    for id in ["good", "deep"] {
+        row.node().job_in("low", id, "completed").await;
+    }
+    down.close().await;
+    let up = acts.work("top", json!({}), json!([["hold", null]])).await;
+    up.begun(1).await;
+
+    let refused = acts.try_on_job("top", "P", "remove", json!([])).await;
+    assert!(refused.is_err(), "a worker holds a job below it");
+    assert_eq!(row.node().job("top", "P").await["state"], "waiting-children");
+    assert_eq!(row.node().job("top", "M").await["state"], "active");
+    up.release().await;
+    row.node().job_in("top", "P", "completed").await;
+    up.close().await;
+    let alone = acts.try_on_job("top", "M", "remove", json!([{ "removeChildren": false }])).await;
+    alone.unwrap();
+    assert_eq!(row.node().job("low", "deep").await["state"], "completed");
+
+    acts.on_job("top", "P", "remove", json!([])).await;
+
+    for (queue, id) in [("top", "P"), ("low", "good"), ("low", "bad")] {
+        assert!(row.node().job(queue, id).await.is_null(), "{id}");
+    }
+    let below = tree("top", "R", failing, vec![leaf("low", "r", json!({}))]);
+    acts.add_flow(tree("top", "Q", json!({}), vec![below])).await.unwrap();
+    acts.on_job("top", "R", "remove", json!([])).await;
+    row.node().job_in("top", "Q", "waiting").await;
+    assert!(row.node().job("low", "r").await.is_null());
+    acts.add_flow(tree("top", "S", json!({}), vec![leaf("top", "s", json!({}))])).await.unwrap();
+    acts.call("top", "remove", json!(["S"])).await;
+    for id in ["S", "s"] {
+        assert!(row.node().job("top", id).await.is_null(), "{id}");
+    }
+    let events = row.node().events_until("top", |events| events.of("S").contains(&"removed")).await;
+    assert_eq!(events.count("removed"), 5, "M, P, R, s and S: {events:?}");
 }

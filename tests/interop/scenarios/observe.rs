@@ -4,11 +4,13 @@ use serde_json::{Value, json};
 
 use crate::row::Row;
 use crate::scenario::scenarios;
-use crate::side::{Events, Side, Work};
+use crate::side::{Events, Side, Work, until};
 
 scenarios![
+    s_104_workers_are_seen_until_they_leave,
     s_105_every_event_comes_with_its_fields,
     s_108_every_getter_answers_as_for_a_queue_of_node,
+    s_109_metrics_have_a_point_a_minute,
     s_110_the_settings_of_a_queue_are_seen,
     s_118_the_trace_of_a_job_reaches_its_worker_on_every_attempt,
 ];
@@ -38,6 +40,45 @@ const FIELDS: [(&str, &[(&str, &str)]); 17] = [
     ("paused", &[]),
     ("resumed", &[]),
 ];
+
+async fn s_104_workers_are_seen_until_they_leave(row: Row) {
+    let acts = row.first();
+    let victim = row.fresh(&acts);
+    let waits = json!([["hold", null]]);
+    let seen = async |expected: &[&str]| {
+        until(&format!("the workers are {expected:?}"), async || {
+            let workers = row.node().call("q", "getWorkers", json!([])).await;
+            let name = |worker: &Value| {
+                let name = worker["rawname"].as_str().unwrap_or_default();
+                name.strip_prefix(&acts.prefix).unwrap_or(name).to_owned()
+            };
+            let mut names: Vec<_> = workers.as_array().unwrap().iter().map(name).collect();
+            names.sort();
+            if names == expected { Ok(()) } else { Err(workers) }
+        })
+        .await;
+        let count = row.node().call("q", "getWorkersCount", json!([])).await;
+        assert_eq!(count, expected.len());
+    };
+    let plain = acts.work("q", json!({}), waits.clone()).await;
+    let named = acts.work("q", json!({ "name": "w1" }), waits.clone()).await;
+    victim.work("q", json!({}), waits.clone()).await;
+    let other = row.node().work("q", json!({ "name": "n1" }), waits).await;
+    seen(&[":cQ==", ":cQ==", ":cQ==:w:n1", ":cQ==:w:w1"]).await;
+
+    victim.peer.signal("-KILL").await;
+    seen(&[":cQ==", ":cQ==:w:n1", ":cQ==:w:w1"]).await;
+    plain.close().await;
+    other.close().await;
+    seen(&[":cQ==:w:w1"]).await;
+    acts.add("q", "job", json!({}), json!({})).await;
+    named.begun(1).await;
+    seen(&[":cQ==:w:w1"]).await;
+    named.release().await;
+    row.node().counts_until("q", json!({ "completed": 1 })).await;
+    named.close().await;
+    seen(&[]).await;
+}
 
 async fn s_105_every_event_comes_with_its_fields(row: Row) {
     let acts = row.first();
@@ -193,6 +234,58 @@ async fn s_108_every_getter_answers_as_for_a_queue_of_node(row: Row) {
     }
     holding.release().await;
     node.counts_until("q", json!({ "completed": 12 })).await;
+}
+
+async fn s_109_metrics_have_a_point_a_minute(row: Row) {
+    let mut redis = row.redis();
+    let acts = row.first();
+    let steps = json!([["fail_named", { "name": "bad", "message": DOWN }], ["return", 1]]);
+    acts.work("q", json!({ "metrics": { "maxDataPoints": 10 } }), steps).await;
+    turn_of_a_minute().await;
+    let (mut good, mut bad) = (0, 0);
+    // How many jobs end, what is told then, and how many minutes go by after them.
+    let turns: [(u64, &[u64], i64); 4] = [
+        (3, &[], 1),
+        (2, &[3], 2),
+        (1, &[0, 2, 3], 30 * 24 * 60),
+        (4, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 1], 0),
+    ];
+    for (jobs, points, minutes) in turns {
+        acts.add("q", "bad", json!({}), json!({ "removeOnFail": true })).await;
+        for _ in 0..jobs {
+            acts.add("q", "good", json!({}), json!({})).await;
+        }
+        (good, bad) = (good + jobs, bad + 1);
+        row.node().counts_until("q", json!({ "completed": good })).await;
+        let metrics = row.node().call("q", "getMetrics", json!(["completed"])).await;
+        assert_eq!(metrics["data"], json!(points), "{metrics}");
+        assert_eq!(
+            (&metrics["meta"]["count"], &metrics["count"]),
+            (&json!(good), &json!(points.len()))
+        );
+        for ended in ["completed", "failed"] {
+            let key = row.key("q", &format!("metrics:{ended}"));
+            redis::cmd("HINCRBY")
+                .arg(key)
+                .arg(&["prevTS", &(-60_000 * minutes).to_string()])
+                .exec_async(&mut redis)
+                .await
+                .unwrap();
+        }
+    }
+
+    let metrics = row.node().call("q", "getMetrics", json!(["failed", 8, 9])).await;
+    assert_eq!(metrics["data"], json!([0, 1]), "{metrics}");
+    assert_eq!(metrics["meta"]["count"], bad);
+}
+
+/// Waits until the minute is young: none should end while the scenario counts.
+async fn turn_of_a_minute() {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let into = now.as_secs() % 60;
+    if into > 40 {
+        tokio::time::sleep(std::time::Duration::from_secs(60 - into)).await;
+    }
 }
 
 async fn s_110_the_settings_of_a_queue_are_seen(row: Row) {

@@ -15,6 +15,7 @@ use crate::job::{JobId, JobState};
 
 use super::event_ring::EventRing;
 use super::limiting::Limiting;
+use super::metering::Meters;
 use super::operation::{Ended, Operation, Outcome, millis};
 use super::queue_handle::{QueueHandle, unexpected};
 use super::queue_state::{Moment, QueueState, Side, Standing};
@@ -123,6 +124,7 @@ impl QueueState {
         ids.iter().for_each(|id| self.erase_one(id));
         self.schedulers.clear();
         self.limiting = Limiting::default();
+        self.meters = Meters::default();
         self.events = EventRing::starting_after(self.events.last());
         (self.paused, self.last_id, self.swept_until_ms) = (false, 0, 0);
         Outcome::Done

@@ -87,7 +87,7 @@ impl QueueState {
     }
 
     fn settle(&mut self, settlement: Settlement, moment: &mut Moment<'_>) -> Settled {
-        let Settlement { id, token, verdict, keep, attempts_max } = settlement;
+        let Settlement { id, token, verdict, keep, attempts_max, metrics } = settlement;
         let slot = match self.held(&id, &token, moment.now_ms) {
             Ok(slot) => slot,
             Err(found) => return Settled::Lost { found },
@@ -132,6 +132,9 @@ impl QueueState {
                 (JobState::WaitingChildren, self.await_children(slot, now_ms))
             }
         };
+        if let Some(kept) = metrics {
+            self.meters.count(state, kept, now_ms);
+        }
         Settled::Done { state, version, attempts_made, cancelled }
     }
 

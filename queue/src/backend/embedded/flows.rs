@@ -89,7 +89,7 @@ impl Machine {
         Ok(())
     }
 
-    fn standing(&self, at: &Relative) -> Option<Standing> {
+    pub(super) fn standing(&self, at: &Relative) -> Option<Standing> {
         self.queue(at.queue)?.index.get(&at.id).copied()
     }
 
@@ -245,6 +245,19 @@ impl Relate for QueueHandle {
 
     async fn children_counts(&self, parent: &JobId) -> Result<ChildrenCounts> {
         self.look(|queue: &QueueState| queue.families.counts(parent))
+    }
+
+    async fn remove_tree(&self, id: &JobId) -> Result<bool> {
+        let operation = Operation::RemoveTree { id: id.clone() };
+        match self.operate("remove with children", operation).await? {
+            Outcome::Removed(removed) => Ok(removed),
+            other => unexpected(&other),
+        }
+    }
+
+    async fn remove_awaited_children(&self, id: &JobId) -> Result<()> {
+        let operation = Operation::RemoveAwaited { id: id.clone() };
+        self.operate("remove awaited children", operation).await.map(drop)
     }
 
     async fn parent(&self, child: &JobId) -> Result<Option<JobKey>> {

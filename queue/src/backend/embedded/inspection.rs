@@ -9,7 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::Connection;
 
-use crate::backend::{Counts, EventPage, Inspect, ListQuery};
+use crate::backend::clear::check_ended;
+use crate::backend::{Counts, EventPage, Inspect, ListQuery, Metrics};
 use crate::error::Result;
 use crate::event::Position;
 use crate::job::{JobId, JobSnapshot, JobState, Payload};
@@ -163,6 +164,11 @@ impl Inspect for QueueHandle {
 
     async fn is_paused(&self) -> Result<bool> {
         self.look(|queue| queue.paused)
+    }
+
+    async fn metrics(&self, ended: JobState, skip: u64, limit: u64) -> Result<Metrics> {
+        check_ended(ended)?;
+        self.look(|queue| queue.meters.read(ended, skip, limit))
     }
 
     async fn place(&self, id: &JobId) -> Result<Option<u64>> {

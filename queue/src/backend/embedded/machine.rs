@@ -15,6 +15,7 @@ use super::event_ring::EventRing;
 use super::families::{Families, FamilyRows, Relative};
 use super::job_body::{LiveJob, Place};
 use super::limiting::Limiting;
+use super::metering::{MeterRows, Meters};
 use super::operation::{Operation, Outcome, QueueNumber, Stamped, Taken};
 use super::queue_state::{Moment, QueueState, Standing};
 use super::scheduling::SchedulerBody;
@@ -75,6 +76,12 @@ impl Machine {
                 return self.add_flow(jobs, ended, (now_ms, number));
             }
             Operation::Undepend { id } => return self.undepend(&Relative { queue, id }, now_ms),
+            Operation::RemoveTree { id } => {
+                return self.remove_tree(&Relative { queue, id }, now_ms);
+            }
+            Operation::RemoveAwaited { id } => {
+                return self.remove_awaited(&Relative { queue, id }, now_ms);
+            }
             _ => {}
         }
         let outcome = self.apply_in_queue(number, Stamped { now_ms, queue, operation });
@@ -91,7 +98,9 @@ impl Machine {
         match operation {
             Operation::OpenQueue { .. }
             | Operation::AddFlow { .. }
-            | Operation::Undepend { .. } => Outcome::Done,
+            | Operation::Undepend { .. }
+            | Operation::RemoveTree { .. }
+            | Operation::RemoveAwaited { .. } => Outcome::Done,
             Operation::Add { jobs } => queue.add(jobs, &mut moment),
             Operation::Submit { jobs, runs } => queue.submit(jobs, &runs, &mut moment),
             Operation::Retry { id, reset, ended } => queue.retry(id, reset, ended, &mut moment),
@@ -188,6 +197,7 @@ impl Machine {
         self.queues.iter().map(Head::of).collect::<Vec<_>>().encode(out);
         self.queues.iter().map(QueueState::scheduler_bodies).collect::<Vec<_>>().encode(out);
         self.queues.iter().map(|queue| queue.families.rows()).collect::<Vec<_>>().encode(out);
+        self.queues.iter().map(|queue| queue.meters.rows()).collect::<Vec<_>>().encode(out);
     }
 
     pub(super) fn decode_head(bytes: &[u8]) -> Result<Self, Malformed> {
@@ -204,6 +214,13 @@ impl Machine {
             let families = Vec::<FamilyRows>::decode(input)?.into_iter().map(Families::of_rows);
             for (queue, families) in queues.iter_mut().zip(families) {
                 queue.families = families;
+            }
+        }
+        // And here those from before there were metrics.
+        if !input.is_empty() {
+            let meters = Vec::<MeterRows>::decode(input)?.into_iter().map(Meters::of_rows);
+            for (queue, meters) in queues.iter_mut().zip(meters) {
+                queue.meters = meters;
             }
         }
         Ok(Self { queues, last_serial, touched: Vec::new() })

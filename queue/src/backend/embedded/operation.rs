@@ -57,6 +57,8 @@ pub(super) enum Operation {
     Unschedule { id: String },
     AddFlow { jobs: Vec<FlowJob>, ended: Vec<Ended> },
     Undepend { id: JobId },
+    RemoveTree { id: JobId },
+    RemoveAwaited { id: JobId },
     ChangeDelay { id: JobId, delay_ms: u64 },
     ChangePriority { id: JobId, priority: u32, front: bool, ended: Vec<Ended> },
     ChangeData { id: JobId, data: Payload, ended: Vec<Ended> },
@@ -93,6 +95,8 @@ encoded_enum!(Operation {
     42 => Unschedule { id },
     50 => AddFlow { jobs, ended },
     51 => Undepend { id },
+    52 => RemoveTree { id },
+    53 => RemoveAwaited { id },
     16 => ChangeDelay { id, delay_ms },
     17 => ChangePriority { id, priority, front, ended },
     18 => ChangeData { id, data, ended },
@@ -254,7 +258,29 @@ impl Decode for Claim {
 }
 
 encoded_struct!(Held { id, token });
-encoded_struct!(Settlement { id, token, verdict, keep, attempts_max });
+
+impl Encode for Settlement {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.id.encode(out);
+        self.token.encode(out);
+        self.verdict.encode(out);
+        self.keep.encode(out);
+        // Both in one number: rows from before there were metrics read as they were meant.
+        let metrics = u64::from(self.metrics.unwrap_or(0));
+        (metrics << 32 | u64::from(self.attempts_max)).encode(out);
+    }
+}
+
+impl Decode for Settlement {
+    fn decode(input: &mut Input<'_>) -> Result<Self, Malformed> {
+        let (id, token) = (Decode::decode(input)?, Decode::decode(input)?);
+        let (verdict, keep) = (Decode::decode(input)?, Decode::decode(input)?);
+        let both = u64::decode(input)?;
+        let half = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or(u32::MAX);
+        let metrics = Some(half(both >> 32)).filter(|metrics| *metrics > 0);
+        Ok(Self { id, token, verdict, keep, attempts_max: half(both), metrics })
+    }
+}
 
 impl Encode for Verdict {
     fn encode(&self, out: &mut Vec<u8>) {

@@ -16,6 +16,7 @@ use super::event_ring::EventRing;
 use super::families::Families;
 use super::job_body::{JobBody, LiveJob, Place, Record};
 use super::limiting::Limiting;
+use super::metering::Meters;
 use super::scheduling::SchedulerBody;
 use super::slots::{Slot, Slots};
 
@@ -80,6 +81,7 @@ pub(super) struct QueueState {
     pub(super) limiting: Limiting,
     pub(super) schedulers: BTreeMap<Arc<str>, SchedulerBody>,
     pub(super) families: Families,
+    pub(super) meters: Meters,
     pub(super) events: EventRing,
 }
 
@@ -104,6 +106,7 @@ impl QueueState {
             limiting: Limiting::default(),
             schedulers: BTreeMap::new(),
             families: Families::default(),
+            meters: Meters::default(),
             events: EventRing::default(),
         }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::attending::Roll;
 use super::machine::Machine;
 use super::operation::QueueNumber;
 
@@ -15,6 +16,7 @@ use super::operation::QueueNumber;
 pub(super) struct Shared {
     pub(super) machine: Mutex<Machine>,
     signals: Mutex<Vec<Arc<Signals>>>,
+    pub(super) roll: Arc<Roll>,
     pub(super) counters: Counters,
 }
 

@@ -134,6 +134,7 @@ fn settlement(job: &ClaimedJob, verdict: Verdict) -> Settlement {
         verdict,
         keep: None,
         attempts_max,
+        metrics: None,
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::connection::Link;
-use super::wire;
+use super::{fault, wire};
 use crate::error::{QueueError, Result};
 
 /// The oldest server that has every command the scripts use.
@@ -64,6 +64,11 @@ fn judge(info: &str, address: &str) -> Result<()> {
             });
         }
     }
+    if field("role") == Some("slave") {
+        let primary = field("master_host").zip(field("master_port"));
+        let primary = primary.map_or(String::new(), |(host, port)| format!(" of {host}:{port}"));
+        return Err(fault::unconnected(&format!("it is a replica{primary}, which takes no jobs")));
+    }
     if let Some(policy) = field("maxmemory_policy")
         && policy != "noeviction"
     {
@@ -103,6 +108,14 @@ mod tests {
         assert!(check("redis_version:6.0.16\r\n").unwrap().contains("6.2"));
         assert_eq!(check("redis_version:6.2.0\r\nmaxmemory_policy:noeviction\r\n"), None);
         assert_eq!(check("redis_version:10.0.0\r\n"), None);
+    }
+
+    #[test]
+    fn a_replica_is_waited_for_and_named() {
+        let info = "redis_version:7.0.15\r\nrole:slave\r\nmaster_host:db\r\nmaster_port:6379\r\n";
+        let error = judge(info, "host:6379/0").unwrap_err();
+        assert!(error.is_transient(), "a failover may make it the primary");
+        assert!(error.to_string().contains("replica of db:6379"), "{error}");
     }
 
     #[test]

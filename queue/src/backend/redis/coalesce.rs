@@ -164,7 +164,7 @@ pub(super) fn chunks(entries: &[Entry]) -> Vec<&[Entry]> {
 }
 
 async fn add_chunk(keys: &QueueKeys, link: &Link, entries: &[Entry]) -> Result<Vec<Added>> {
-    let mut call = scripts::call(&scripts::ADD, &keys.meta);
+    let mut call = scripts::call(&scripts::ADD, &keys.declared);
     // What is rare has arguments of its own only if some job of the call needs them.
     let plain = entries.iter().all(Entry::is_plain);
     call.arg(&keys.base).arg(link.now_ms()).arg(entries.len());

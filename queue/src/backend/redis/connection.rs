@@ -91,9 +91,18 @@ impl Link {
 
     /// Sends a command and returns its reply.
     pub(super) async fn command(&self, operation: &'static str, command: &Cmd) -> Result<Value> {
+        match self.send(operation, command).await {
+            // The keys went to another node, which is found by now: nothing was done yet.
+            Err(error) if fault::says(&error, "MOVED") => self.send(operation, command).await,
+            told => told,
+        }
+    }
+
+    async fn send(&self, operation: &'static str, command: &Cmd) -> Result<Value> {
         let (number, mut connection) = self.connection(operation).await?;
         let reply = timeout(REPLY_WAIT, connection.send_packed_command(command)).await;
-        fault::accepted(operation, self.judge(operation, number, reply)?)
+        let reply = self.judge(operation, number, reply)?;
+        self.accepted(operation, number, reply)
     }
 
     /// Sends several commands at once and returns their replies; a refused one fails the call.
@@ -106,7 +115,7 @@ impl Link {
         let (number, mut connection) = self.connection(operation).await?;
         let reply = timeout(REPLY_WAIT, connection.send_packed_commands(pipeline, 0, count)).await;
         let values = self.judge(operation, number, reply)?;
-        values.into_iter().map(|value| fault::accepted(operation, value)).collect()
+        values.into_iter().map(|value| self.accepted(operation, number, value)).collect()
     }
 
     /// Sends commands that take effect together, and returns their replies.
@@ -121,8 +130,9 @@ impl Link {
         let reply =
             timeout(REPLY_WAIT, connection.send_packed_commands(pipeline, skipped, 1)).await;
         let mut values = self.judge(operation, number, reply)?;
-        match values.pop() {
-            Some(Value::Array(replies)) => Ok(replies),
+        let last = values.pop().unwrap_or(Value::Nil);
+        match self.accepted(operation, number, last)? {
+            Value::Array(replies) => Ok(replies),
             _ => Err(QueueError::Corrupt("a transaction without replies".to_owned())),
         }
     }
@@ -131,7 +141,7 @@ impl Link {
     pub(super) async fn script(&self, operation: &'static str, call: &Cmd) -> Result<Value> {
         match self.command(operation, call).await {
             Err(error) if fault::is_script_missing(&error) => {
-                self.pipeline(operation, &load_scripts()).await?;
+                self.pipeline(operation, &scripts::loading()).await?;
                 self.command(operation, call).await
             }
             other => other,
@@ -215,6 +225,16 @@ impl Link {
         }
     }
 
+    /// Returns a reply, or the error in its place; one that says that the keys are elsewhere has the
+    /// connection replaced.
+    fn accepted(&self, operation: &'static str, number: u64, reply: Value) -> Result<Value> {
+        fault::accepted(operation, reply).inspect_err(|error| {
+            if fault::is_elsewhere(error) {
+                self.give_up(number);
+            }
+        })
+    }
+
     /// Completes when a connection that works now, or the next one that does, is lost.
     ///
     /// What broke it may have broken others to the same server, which would notice much later.
@@ -231,16 +251,19 @@ impl Link {
         let _ = state.wait_for(|state| up(state) != number).await;
     }
 
+    /// Takes note that another connection to the server was told that the keys are elsewhere.
+    pub(super) fn replace(&self) {
+        if let State::Up(number, _) = &*self.state.borrow() {
+            self.give_up(*number);
+        }
+    }
+
     /// Takes note that another connection to the server turned out to be dead: this one is given up
     /// too, unless it has been answered just now.
     pub(super) fn suspect(&self) {
-        let number = match &*self.state.borrow() {
-            State::Up(number, _) => *number,
-            _ => return,
-        };
         let heard = Duration::from_millis(self.heard_ms.load(Ordering::Relaxed));
         if self.opened.elapsed().saturating_sub(heard) > JUST_NOW {
-            self.give_up(number);
+            self.replace();
         }
     }
 
@@ -267,21 +290,25 @@ async fn keep(
         let attempt = timeout(DIAL_WAIT, prepare(&dialer, &time)).await;
         let pause = match attempt {
             Ok(Ok(mut line)) => {
-                failures = 0;
                 number += 1;
-                tracing::debug!(redis = %dialer.address(), "connected to Redis");
+                let up = Instant::now();
+                tracing::debug!(redis = %line.place, "connected to Redis");
                 publish.send_replace(State::Up(number, line.connection.clone()));
                 if !watch_over(number, &mut line, &mut notices, &time).await {
                     break;
                 }
                 publish.send_replace(State::Down(fault::unconnected(LOST)));
-                tracing::warn!(redis = %dialer.address(), "lost the connection to Redis");
-                Duration::ZERO
+                tracing::warn!(redis = %line.place, "lost the connection to Redis");
+                // One that broke at once is no reason to hurry.
+                failures = if up.elapsed() > JUST_NOW { 0 } else { failures + 1 };
+                if failures == 0 { Duration::ZERO } else { backoff(failures) }
             }
             failed => {
                 failures += 1;
                 let silent = format!("no answer within {} s", DIAL_WAIT.as_secs());
                 let error = match failed {
+                    // What worked once may work again without anyone restarting this program.
+                    Ok(Err(error)) if number > 0 => fault::unconnected(&error.to_string()),
                     Ok(Err(error)) => error,
                     _ => fault::unconnected(&silent),
                 };
@@ -298,10 +325,10 @@ async fn keep(
 
 /// Dials and makes the connection ready: clocks compared, scripts loaded.
 async fn prepare(dialer: &Dialer, time: &RedisTime) -> Result<Line> {
-    let mut line = dialer.dial(None).await?;
+    let mut line = dialer.find().await?;
     // First a small question: a server that wants a password hangs up on a large one.
     time.measure(&mut line.connection).await?;
-    let loads = load_scripts();
+    let loads = scripts::loading();
     let count = loads.cmd_iter().count();
     let replies = line.connection.send_packed_commands(&loads, 0, count).await;
     for reply in replies.map_err(|error| fault::from_redis(OPERATION, &error))? {
@@ -317,7 +344,7 @@ async fn watch_over(
     notices: &mut mpsc::Receiver<Notice>,
     time: &RedisTime,
 ) -> bool {
-    let Line { connection, driver } = line;
+    let Line { connection, driver, .. } = line;
     loop {
         tokio::select! {
             _ = &mut *driver => return true,
@@ -354,14 +381,6 @@ async fn rest(pause: Duration, notices: &mut mpsc::Receiver<Notice>) -> bool {
 pub(super) fn backoff(failures: u32) -> Duration {
     let full = 50_u64.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(PAUSE_MAX_MS);
     Duration::from_millis(full / 2 + rand::rng().random_range(0..=full / 2))
-}
-
-fn load_scripts() -> Pipeline {
-    let mut pipeline = redis::pipe();
-    for (_, source) in scripts::all() {
-        pipeline.cmd("SCRIPT").arg("LOAD").arg(source);
-    }
-    pipeline
 }
 
 #[cfg(test)]

@@ -123,8 +123,18 @@ impl RedisQueue {
         for settlement in settlements {
             write(&mut call, settlement);
         }
-        if let Some(rate) = next.and_then(|claim| claim.rate) {
-            call.arg(rate.max).arg(rate.duration_ms());
+        let metrics = settlements.iter().filter_map(|settlement| settlement.metrics).max();
+        match next.and_then(|claim| claim.rate) {
+            Some(rate) => {
+                call.arg(rate.max).arg(rate.duration_ms());
+            }
+            None if metrics.is_some() => {
+                call.arg("").arg("");
+            }
+            None => {}
+        }
+        if let Some(minutes) = metrics {
+            call.arg(minutes);
         }
         if next.is_some() {
             self.wake.claiming();
@@ -245,7 +255,7 @@ impl RedisQueue {
 
     /// Replaces undecodable fields; the job fails for them anyway, so an error only leaves them.
     async fn repair(&self, id: &JobId, repairs: &[(&'static str, String)]) {
-        let mut call = scripts::call(&scripts::REPAIR, &self.keys.job(id));
+        let mut call = scripts::call(&scripts::REPAIR, &[self.keys.job(id)]);
         for (field, content) in repairs {
             call.arg(*field).arg(content);
         }
@@ -257,7 +267,7 @@ impl RedisQueue {
 
 /// Writes a settlement as the nine arguments of the script.
 fn write(call: &mut Cmd, settlement: &Settlement) {
-    let Settlement { id, token, verdict, keep, attempts_max } = settlement;
+    let Settlement { id, token, verdict, keep, attempts_max, .. } = settlement;
     let word = match verdict {
         Verdict::Complete { .. } => "complete",
         Verdict::Fail { .. } => "fail",

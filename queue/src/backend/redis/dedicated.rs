@@ -51,7 +51,7 @@ impl Dedicated {
         block: Duration,
     ) -> Result<(Value, bool)> {
         let unavailable = |cause: String| QueueError::Unavailable { operation, cause };
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self.idle();
         let fresh = idle.is_none();
         let mut line =
             match idle {
@@ -71,12 +71,24 @@ impl Dedicated {
             }
             () = self.link.lost() => return Err(unavailable(LOST_TOO.to_owned())),
         };
+        let reply = fault::accepted(operation, reply).inspect_err(|error| {
+            if fault::is_elsewhere(error) && self.dialer.is_current(&line) {
+                self.link.replace();
+            }
+        })?;
         let mut kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < IDLE_MAX {
             kept.push(line);
         }
         drop(kept);
-        Ok((fault::accepted(operation, reply)?, fresh))
+        Ok((reply, fresh))
+    }
+
+    /// Returns a connection that no call uses, to the server that has the keys now.
+    fn idle(&self) -> Option<Line> {
+        let mut kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|line| self.dialer.is_current(line));
+        kept.pop()
     }
 
     /// Closes the connections that no call uses.

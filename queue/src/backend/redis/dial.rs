@@ -1,159 +1,123 @@
-//! Where Redis is, and how to reach it.
+//! Finding the server that has the keys, and connecting to it.
 //!
-//! Opens and names connections; never keeps one. Never shows a password.
+//! What a URL names is that server itself, sentinels that know it, or nodes of a cluster of which
+//! one owns the slot of the keys; each time the connection for commands is lost, it is looked for
+//! again. Other connections go where that one went.
+//!
+//! Never keeps a connection.
 
-use redis::aio::MultiplexedConnection;
-use redis::{
-    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _,
-    ProtocolVersion, RedisConnectionInfo,
-};
-use tokio::net::{TcpStream, UnixStream};
-use tokio::task::JoinHandle;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::fault;
-use crate::error::{QueueError, Result};
+use super::address::{Address, Place, Route};
+use super::line::Opener;
+use super::tls::Tls;
+use super::{RedisOptions, cluster, sentinel};
+use crate::error::Result;
 
-/// What a failure to dial is told as.
-pub(super) const OPERATION: &str = "connect";
+pub(super) use super::line::{Line, OPERATION};
 
-/// The place of a Redis server and how to sign in.
+/// Connects to the server that has the keys of one slot.
 #[derive(Clone)]
 pub(super) struct Dialer {
-    place: Place,
-    sign_in: RedisConnectionInfo,
+    address: Arc<Address>,
+    opener: Opener,
+    /// One of the keys, which need not exist.
+    key: Arc<str>,
+    found: Arc<Mutex<Found>>,
 }
 
-#[derive(Clone)]
-enum Place {
-    Tcp(String, u16),
-    Unix(std::path::PathBuf),
+/// Where the server was when it was last looked for.
+#[derive(Clone, Default)]
+struct Found {
+    place: Option<Place>,
+    /// The nodes of its cluster; none if it stands alone.
+    nodes: Vec<Place>,
 }
 
 impl Dialer {
-    /// Reads a URL: `redis://[[user]:password@]host[:port][/database]`, or `redis+unix:///path`.
-    /// User and password are percent-decoded.
+    /// Reads the options; `key` is one of the keys.
     ///
     /// # Errors
-    /// [`QueueError::Unusable`] that shows no part of the password.
-    pub(super) fn parse(url: &str) -> Result<Self> {
-        let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
-        if matches!(scheme, "rediss" | "valkeys") {
-            return Err(QueueError::Unusable {
-                problem: "the Redis URL asks for TLS (rediss://), which this version cannot do yet"
-                    .to_owned(),
-                fix: "use redis://, through a TLS tunnel where the network is not trusted"
-                    .to_owned(),
-            });
-        }
-        let unusable = |why: String| QueueError::Unusable {
-            problem: format!("the Redis URL cannot be read: {why}"),
-            fix: "write redis://[[user]:password@]host[:port][/database], with special characters \
-                  in the password percent-encoded"
-                .to_owned(),
+    /// [`crate::QueueError::Unusable`] that shows no part of the password.
+    pub(super) fn new(options: &RedisOptions, key: &str) -> Result<Self> {
+        let address = Address::parse(&options.url)?;
+        let tls = match address.is_secure {
+            true => Some(Tls::new(options.ca_file.as_deref())?),
+            false => None,
         };
-        let info: ConnectionInfo = url
-            .into_connection_info()
-            .map_err(|error| unusable(error.detail().unwrap_or(error.category()).to_owned()))?;
-        let place = match info.addr() {
-            ConnectionAddr::Tcp(host, port) => Place::Tcp(host.clone(), *port),
-            ConnectionAddr::Unix(path) => Place::Unix(path.clone()),
-            _ => return Err(unusable(format!("scheme {scheme:?} is not supported"))),
-        };
-        let sign_in = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
-        Ok(Self { place, sign_in })
+        let opener = Opener::new(address.sign_in.clone(), tls);
+        let address = Arc::new(address);
+        Ok(Self { address, opener, key: key.into(), found: Arc::default() })
     }
 
-    /// Returns where the server is, without user and password.
+    /// Returns a dialer for another key of the same servers.
+    pub(super) fn for_key(&self, key: &str) -> Self {
+        Self { key: key.into(), found: Arc::new(Mutex::new(self.found())), ..self.clone() }
+    }
+
+    /// Returns where the servers are, without user and password.
     pub(super) fn address(&self) -> String {
-        match &self.place {
-            Place::Tcp(host, port) => format!("{host}:{port}/{}", self.sign_in.db()),
-            Place::Unix(path) => path.display().to_string(),
-        }
+        self.address.to_string()
     }
 
-    /// Opens a connection and signs in; with a name, the server shows it in its client list.
-    ///
-    /// Has no deadline of its own: the caller gives it one.
+    /// Tells whether the server is a node of a cluster, as far as known.
+    pub(super) fn is_clustered(&self) -> bool {
+        !self.found().nodes.is_empty()
+    }
+
+    /// Looks for the server and connects to it.
+    pub(super) async fn find(&self) -> Result<Line> {
+        let before = self.found();
+        let (line, nodes) = match &self.address.route {
+            Route::Sentinel(master) => {
+                (sentinel::find(&self.opener, &self.address.places, master).await?, Vec::new())
+            }
+            Route::Direct if before.nodes.is_empty() => self.direct().await?,
+            Route::Direct | Route::Cluster => self.in_cluster(&before.nodes).await?,
+        };
+        let found = Found { place: Some(line.place.clone()), nodes };
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = found;
+        Ok(line)
+    }
+
+    /// Connects to the server that was found last; with a name, it shows it in its client list.
     pub(super) async fn dial(&self, name: Option<&str>) -> Result<Line> {
-        let mut line = match &self.place {
-            Place::Tcp(host, port) => {
-                let stream =
-                    TcpStream::connect((host.as_str(), *port)).await.map_err(unreachable)?;
-                stream.set_nodelay(true).map_err(unreachable)?;
-                self.sign_in(stream).await?
-            }
-            Place::Unix(path) => {
-                self.sign_in(UnixStream::connect(path).await.map_err(unreachable)?).await?
-            }
+        let mut line = match self.found().place {
+            Some(place) => self.opener.open(&place).await?,
+            None => self.find().await?,
         };
         if let Some(name) = name {
             // Managed servers may forbid CLIENT; the name is only for dashboards.
             let mut command = redis::cmd("CLIENT");
-            command.arg("SETNAME").arg(name);
-            let reply = line.connection.send_packed_command(&command).await;
-            let reply = reply.map_err(|error| fault::from_redis(OPERATION, &error))?;
-            if let Err(error) = fault::accepted(OPERATION, reply) {
-                tracing::debug!(%error, "the connection stays unnamed");
+            match line.ask(command.arg("SETNAME").arg(name)).await {
+                Err(error) if error.is_transient() => return Err(error),
+                Err(error) => tracing::debug!(%error, "the connection stays unnamed"),
+                Ok(_) => {}
             }
         }
         Ok(line)
     }
 
-    async fn sign_in<S>(&self, stream: S) -> Result<Line>
-    where
-        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-    {
-        // Deadlines are the callers'; one inside would keep a connection whose reply was given up.
-        let config = AsyncConnectionConfig::new().set_response_timeout(None);
-        let (connection, driver) =
-            MultiplexedConnection::new_with_config(&self.sign_in, stream, config)
-                .await
-                .map_err(|error| fault::from_redis(OPERATION, &error))?;
-        Ok(Line { connection, driver: tokio::spawn(driver) })
-    }
-}
-
-/// An open connection, closed when dropped.
-pub(super) struct Line {
-    pub(super) connection: MultiplexedConnection,
-    /// The task that moves the bytes; it ends when the server hangs up.
-    pub(super) driver: JoinHandle<()>,
-}
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        self.driver.abort();
-    }
-}
-
-fn unreachable(error: std::io::Error) -> QueueError {
-    QueueError::Unavailable { operation: OPERATION, cause: error.to_string() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_url_is_read_with_its_password_decoded() {
-        let dialer = Dialer::parse("redis://user:p%40ss%3Aw@example.org:6380/3").unwrap();
-        assert_eq!(dialer.address(), "example.org:6380/3");
-        assert_eq!(dialer.sign_in.username(), Some("user"));
-        assert_eq!(dialer.sign_in.password(), Some("p@ss:w"));
-        assert_eq!(dialer.sign_in.db(), 3);
+    /// Tells whether a connection leads to the server that was found last.
+    pub(super) fn is_current(&self, line: &Line) -> bool {
+        self.found().place.as_ref() == Some(&line.place)
     }
 
-    #[test]
-    fn a_bad_url_is_refused_without_showing_its_password() {
-        for url in ["rediss://:secret@host", "http://:secret@host", "redis://:secret@", "secret"] {
-            let Err(error) = Dialer::parse(url) else { panic!("{url} was accepted") };
-            assert!(!error.to_string().contains("secret"), "{error}");
+    /// Connects to the named server, or to its neighbour that has the keys.
+    async fn direct(&self) -> Result<(Line, Vec<Place>)> {
+        let place = &self.address.places[0];
+        let mut line = self.opener.open(place).await?;
+        if cluster::is_node(&mut line).await? {
+            return self.in_cluster(&[]).await;
         }
+        Ok((line, Vec::new()))
     }
 
-    #[test]
-    fn tls_is_refused_by_name() {
-        let Err(error) = Dialer::parse("rediss://host") else { panic!("accepted") };
-        assert!(error.to_string().contains("TLS"), "{error}");
+    async fn in_cluster(&self, nodes: &[Place]) -> Result<(Line, Vec<Place>)> {
+        cluster::find(&self.opener, nodes, &self.address.places, &self.key).await
+    }
+
+    fn found(&self) -> Found {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -8,8 +8,19 @@ use crate::error::{QueueError, Result};
 /// The server refuses writes and has changed nothing.
 const REFUSALS: [&str; 4] = ["OOM", "MISCONF", "READONLY", "NOREPLICAS"];
 /// The server cannot answer now.
-const PAUSES: [&str; 8] =
-    ["LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "UNBLOCKED", "MOVED", "ASK"];
+const PAUSES: [&str; 9] = [
+    "LOADING",
+    "BUSY",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "UNBLOCKED",
+    "MOVED",
+    "ASK",
+    "EXECABORT",
+];
+/// The server is not, or no longer, the one that has the keys.
+const ELSEWHERE: [&str; 4] = ["MOVED", "READONLY", "MASTERDOWN", "UNBLOCKED"];
 /// The server does not let us in.
 const REJECTIONS: [&str; 3] = ["NOAUTH", "WRONGPASS", "NOPERM"];
 
@@ -54,6 +65,22 @@ pub(super) fn is_script_missing(error: &QueueError) -> bool {
     matches!(error, QueueError::Corrupt(cause) if cause.starts_with("NOSCRIPT"))
 }
 
+/// Tells whether the server sent this code.
+pub(super) fn says(error: &QueueError, code: &str) -> bool {
+    match error {
+        QueueError::Unavailable { cause, .. } | QueueError::Refused { cause, .. } => {
+            cause.strip_prefix(code).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+                || (cause.starts_with("ERR ") && cause.contains(&format!(" {code} ")))
+        }
+        _ => false,
+    }
+}
+
+/// Tells whether another server has the keys: after a failover, or when a slot was moved.
+pub(super) fn is_elsewhere(error: &QueueError) -> bool {
+    ELSEWHERE.iter().any(|code| says(error, code))
+}
+
 fn by_code(operation: &'static str, code: &str, cause: String) -> QueueError {
     // Redis 6 wraps the error of a command inside a script into an ERR with the code in its text.
     let says = |codes: &[&str]| {
@@ -72,7 +99,8 @@ fn by_code(operation: &'static str, code: &str, cause: String) -> QueueError {
     QueueError::Corrupt(cause)
 }
 
-fn rejected(cause: String) -> QueueError {
+/// The server does not let us in.
+pub(super) fn rejected(cause: String) -> QueueError {
     QueueError::Unusable {
         problem: format!("Redis does not let this program in: {cause}"),
         fix: "check user, password and ACL in the Redis URL".to_owned(),
@@ -93,6 +121,17 @@ mod tests {
         assert!(matches!(check("LOADING", "Redis is loading"), QueueError::Unavailable { .. }));
         assert!(matches!(check("WRONGPASS", "invalid"), QueueError::Unusable { .. }));
         assert!(matches!(check("WRONGTYPE", "Operation against"), QueueError::Corrupt(_)));
+    }
+
+    #[test]
+    fn what_passes_without_anyone_doing_anything_may_be_tried_again() {
+        for code in REFUSALS.iter().chain(&PAUSES) {
+            let error = by_code("claim", code, format!("{code} for now"));
+            assert!(error.is_transient(), "{code}");
+            assert_eq!(is_elsewhere(&error), ELSEWHERE.contains(code), "{code}");
+        }
+        assert!(check("ERR", "max number of clients reached").is_transient());
+        assert!(!says(&check("MOVED", "7 host:1"), "ASK"));
     }
 
     #[test]

@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use redis::Value;
 
 use super::wire::Fields;
-use super::{RedisQueue, scripts, server, stream, wire};
-use crate::backend::{Counts, EventPage, Inspect, ListQuery, WorkerClient};
-use crate::error::Result;
+use super::{RedisQueue, scripts, stream, wire};
+use crate::backend::clear::check_ended;
+use crate::backend::{Counts, EventPage, Inspect, ListQuery, Metrics};
+use crate::error::{QueueError, Result};
 use crate::event::Position;
 use crate::job::{JobId, JobSnapshot, JobState};
 
@@ -103,8 +104,30 @@ impl Inspect for RedisQueue {
         Ok(wire::number(self.link.command("is paused", &command).await?)? == Some(1))
     }
 
-    async fn workers(&self) -> Result<Option<Vec<WorkerClient>>> {
-        server::workers(&self.link, &self.keys).await
+    async fn metrics(&self, ended: JobState, skip: u64, limit: u64) -> Result<Metrics> {
+        check_ended(ended)?;
+        let key = self.keys.metrics(ended);
+        let points = format!("{key}:data");
+        let limit = limit.min(Metrics::POINTS_MAX);
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("HMGET").arg(&key).arg(&["count", "prevTS", "prevCount"]);
+        pipeline.cmd("LLEN").arg(&points);
+        if limit > 0 {
+            pipeline.cmd("LRANGE").arg(&points).arg(skip).arg(skip.saturating_add(limit - 1));
+        } else {
+            pipeline.cmd("LRANGE").arg(&points).arg(1).arg(0);
+        }
+        let replies = self.link.pipeline("metrics", &pipeline).await?;
+        let [noted, length, points] = wire::replies(replies)?;
+        let [count, noted_ms, noted_count] = wire::tuple(noted)?;
+        let number = |value| Ok::<_, QueueError>(wire::number(value)?.unwrap_or(0));
+        Ok(Metrics {
+            count: number(count)?,
+            noted_ms: wire::number(noted_ms)?,
+            noted_count: number(noted_count)?,
+            points: wire::list(points)?.into_iter().map(number).collect::<Result<_>>()?,
+            length: number(length)?,
+        })
     }
 
     async fn place(&self, id: &JobId) -> Result<Option<u64>> {

@@ -9,17 +9,19 @@ use super::produce::check_due;
 use super::{RedisQueue, RedisStore, scripts, wire};
 use crate::error::{QueueError, Result};
 use crate::flow::{Children, ChildrenCounts, Flow, JobKey, Node, Parent, Relate};
-use crate::job::{JobId, Payload};
+use crate::job::{JobId, JobState, Payload};
 
 impl RedisStore {
     /// Adds a tree of jobs in one script call.
     pub(super) async fn add_tree(&self, flow: Flow) -> Result<Vec<JobKey>> {
         let nodes = flow.nodes()?;
-        let now_ms = self.link.now_ms();
         let queues: Vec<QueueKeys> =
             nodes.iter().map(|node| self.space.queue(&node.queue)).collect::<Result<_>>()?;
         let Some(root) = queues.first() else { return Ok(Vec::new()) };
-        let mut call = scripts::call(&scripts::FLOW, &root.meta);
+        self.check_slots(&nodes, root, &queues)?;
+        let server = self.server_of(root);
+        let now_ms = server.link.now_ms();
+        let mut call = scripts::call(&scripts::FLOW, &root.declared);
         call.arg(now_ms).arg(nodes.len());
         for (node, keys) in nodes.iter().zip(&queues) {
             let options = &node.job.options;
@@ -34,7 +36,7 @@ impl RedisStore {
             call.arg(parent.as_ref().map_or(String::new(), |parent| link_of(node, parent)));
             call.arg(u8::from(node.has_children));
         }
-        let reply = wire::list(self.link.script("add flow", &call).await?)?;
+        let reply = wire::list(server.link.script("add flow", &call).await?)?;
         if let [Value::Int(code @ (-5 | -7)), place] = &reply[..] {
             let place = wire::number(place.clone())?.unwrap_or(1).saturating_sub(1);
             let node = usize::try_from(place).ok().and_then(|place| nodes.get(place));
@@ -47,6 +49,27 @@ impl RedisStore {
             });
         }
         Ok(nodes.into_iter().map(|node| JobKey::new(node.queue, node.id)).collect())
+    }
+
+    /// Refuses a flow whose queues do not share a slot, where that matters.
+    fn check_slots(&self, nodes: &[Node], root: &QueueKeys, queues: &[QueueKeys]) -> Result<()> {
+        if !self.space.is_clustered() {
+            return Ok(());
+        }
+        let parent = nodes.first().and_then(|node| match &node.parent {
+            Some(Parent::Existing(key)) => Some(self.space.queue(&key.queue)),
+            _ => None,
+        });
+        let parent = parent.transpose()?;
+        match queues.iter().chain(&parent).find(|queue| queue.slot() != root.slot()) {
+            None => Ok(()),
+            Some(other) => Err(QueueError::CrossSlot {
+                what: format!("the keys of a flow over {}* and {}*", root.base, other.base),
+                fix: "give the prefix a hash tag, \"{bull}\", in every program that uses the \
+                      queues, or give both queues the same"
+                    .to_owned(),
+            }),
+        }
     }
 
     /// Returns the qualified queue and the id of a job's parent.
@@ -155,6 +178,27 @@ impl Relate for RedisQueue {
             Value::Int(done) => Ok(done == 1),
             parent => Err(QueueError::NoSuchParent(wire::text(parent)?.unwrap_or_default())),
         }
+    }
+
+    async fn remove_tree(&self, id: &JobId) -> Result<bool> {
+        let mut call = self.call(&scripts::TREE);
+        call.arg(self.link.now_ms()).arg(id.as_str()).arg("all");
+        match self.link.script("remove with children", &call).await? {
+            Value::Int(-8) => Err(QueueError::ArmedRun(id.clone())),
+            Value::Int(done) => Ok(done == 1),
+            held => Err(QueueError::WrongState {
+                id: key_of(&self.keys, &wire::text(held)?.unwrap_or_default()).id,
+                state: JobState::Active,
+                operation: "remove with children",
+                needs: "no worker that holds it",
+            }),
+        }
+    }
+
+    async fn remove_awaited_children(&self, id: &JobId) -> Result<()> {
+        let mut call = self.call(&scripts::TREE);
+        call.arg(self.link.now_ms()).arg(id.as_str()).arg("awaited");
+        self.link.script("remove awaited children", &call).await.map(drop)
     }
 }
 

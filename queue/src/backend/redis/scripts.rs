@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use redis::{Cmd, Script};
+use redis::{Cmd, Pipeline, Script};
 
 /// Declares the scripts, and the list of all of them for loading.
 macro_rules! scripts {
@@ -51,14 +51,16 @@ scripts! {
     UNSCHEDULE = "unschedule.lua",
     FLOW = "flow.lua",
     UNDEPEND = "undepend.lua",
+    TREE = "tree.lua",
 }
 
 /// Parts that several scripts, or several branches of one, share.
-const FRAGMENTS: [(&str, &str); 12] = [
+const FRAGMENTS: [(&str, &str); 13] = [
     ("settle", include_str!("lua/settle.lua")),
     ("due", include_str!("lua/due.lua")),
     ("claim", include_str!("lua/claim.lua")),
     ("evict", include_str!("lua/evict.lua")),
+    ("metrics", include_str!("lua/metrics.lua")),
     ("family", include_str!("lua/family.lua")),
     ("state", include_str!("lua/state.lua")),
     ("deduplicate", include_str!("lua/deduplicate.lua")),
@@ -87,11 +89,20 @@ fn assemble(source: &str) -> String {
     text
 }
 
-/// Begins the call of a script on one key; arguments follow.
-pub(super) fn call(script: &Script, key: &str) -> Cmd {
+/// Begins the call of a script on some keys; arguments follow.
+pub(super) fn call(script: &Script, keys: &[String]) -> Cmd {
     let mut command = redis::cmd("EVALSHA");
-    command.arg(script.get_hash()).arg(1).arg(key);
+    command.arg(script.get_hash()).arg(keys.len()).arg(keys);
     command
+}
+
+/// Returns the commands that make a server know all scripts.
+pub(super) fn loading() -> Pipeline {
+    let mut pipeline = redis::pipe();
+    for (_, source) in all() {
+        pipeline.cmd("SCRIPT").arg("LOAD").arg(source);
+    }
+    pipeline
 }
 
 #[cfg(test)]
@@ -119,7 +130,7 @@ mod tests {
             };
             assert!(!source.contains("function"), "{name}");
         }
-        for part in ["settle", "due", "claim", "evict", "deduplicate"] {
+        for part in ["settle", "due", "claim", "evict", "metrics", "deduplicate"] {
             let source = FRAGMENTS.iter().find(|(name, _)| *name == part).unwrap().1;
             assert!(!source.contains("function"), "{part}");
         }

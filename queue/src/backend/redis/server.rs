@@ -24,9 +24,8 @@ pub(super) async fn workers(link: &Link, keys: &QueueKeys) -> Result<Option<Vec<
     let mut command = redis::cmd("CLIENT");
     command.arg("LIST");
     let text = allowed(link.command("workers", &command).await)?;
-    let read = |text: String| {
-        text.lines().filter_map(|line| read_client(line, &keys.client_name)).collect()
-    };
+    let unnamed = keys.worker_client_name(None);
+    let read = |text: String| text.lines().filter_map(|line| read_client(line, &unnamed)).collect();
     Ok(text.map(read))
 }
 

@@ -113,7 +113,7 @@ mod tests {
 
     fn settlement(verdict: Verdict) -> Settlement {
         let token = Token::from_store("t");
-        Settlement { id: id(), token, verdict, keep: None, attempts_max: 3 }
+        Settlement { id: id(), token, verdict, keep: None, attempts_max: 3, metrics: None }
     }
 
     fn events(kinds: &[EventKind]) -> Vec<Event> {

@@ -75,7 +75,7 @@ impl Wake {
             owed: AtomicBool::new(false),
             due_ms: AtomicU64::new(NEVER),
         });
-        let line = Dedicated::new(dialer, Arc::clone(&shared.link), keys.client_name.clone());
+        let line = Dedicated::new(dialer, Arc::clone(&shared.link), keys.marker_client_name());
         let task = tokio::spawn(watch(Arc::clone(&shared), line));
         Self { shared, task }
     }

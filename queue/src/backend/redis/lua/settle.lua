@@ -246,4 +246,7 @@ if count > 0 then
   if #completed > 0 then redis.call('ZADD', base .. 'completed', unpack(completed)) end
   if #failed > 0 then redis.call('ZADD', base .. 'failed', unpack(failed)) end
   --@include evict
+  if ARGV[9 * count + 13] then
+    --@include metrics
+  end
 end

@@ -9,10 +9,11 @@
 --       kept count ('' = all), kept age in s ('' = for ever), perhaps with a
 --       space and the most that go for their age, result or reason, stack traces
 --       (JSON, '' = unchanged), pause in ms (retry) or due time in ms (delay); after them, if the
---       worker has a rate limit of its own, its most starts and its window (ms)
+--       worker has a rate limit of its own, its most starts and its window (ms, '' = none), and, if
+--       it counts ends, the minutes that metrics keep
 -- Effects  settling: the job leaves `active`, its lock, `stalled` and its cancel mark, and goes to
 --          completed, failed, delayed, wait, prioritized or nowhere; kept jobs are trimmed; parents
---          and deduplication follow. Claiming: due jobs leave `delayed`; jobs go from wait or
+--          and deduplication follow; metrics count the ends. Claiming: due jobs leave `delayed`; jobs go from wait or
 --          prioritized to `active` with a lock. Ids without a job hash are dropped.
 --          With no settlement and nothing to claim the script only promotes. It does so first when
 --          a job is tried again at once, and not at all when it settles and claims nothing else.

@@ -1,0 +1,39 @@
+//! A primary under sentinels is killed, and its replica takes over.
+
+use std::time::Duration;
+
+use faults::RedisSentinels;
+use oxherd_queue::backend::redis::RedisOptions;
+use tokio::time::{Instant, sleep};
+
+use crate::cell::{Cell, Load, play};
+
+#[test]
+fn a_worker_goes_on_at_the_new_primary_after_the_old_one_was_killed() {
+    let kinds = [(Load::Parked, false), (Load::Busy, false), (Load::Busy, true)];
+    play(kinds.map(|(load, all_away)| async move {
+        let mut redis = RedisSentinels::start(&[]).await;
+        let url = format!("redis+sentinel://{}/{}", redis.places(), RedisSentinels::PRIMARY);
+        let name = format!("{load:?}, primary killed, sentinels away: {all_away}");
+        let mut cell = Cell::start(name, load, &redis.servers[0], RedisOptions::new(url)).await;
+
+        if load == Load::Busy {
+            cell.stop_producing().await;
+            cell.backlog().await;
+        }
+        // What has reached the replica and is missing afterwards was lost by us.
+        let [primary, replica] = &redis.servers;
+        replica.catch_up_with(primary).await;
+        if all_away {
+            redis.kill_sentinels();
+        }
+        redis.servers[0].kill();
+        if all_away {
+            sleep(Duration::from_secs(5)).await;
+            redis.start_sentinels();
+        }
+        redis.promoted(1).await;
+
+        cell.verdict(Instant::now(), None).await
+    }));
+}
