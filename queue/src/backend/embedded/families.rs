@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::event::{EventKind, Position};
 use crate::flow::{ChildFailure, ChildrenCounts, JobKey};
 use crate::job::{JobId, JobState, Payload};
-use crate::outcome::Verdict;
+use crate::outcome::{Verdict, add_trace};
 
 use super::encoding::{encoded_enum, encoded_struct};
 use super::job_body::Place;
@@ -377,12 +377,8 @@ impl QueueState {
         let body = &self.live[slot].body;
         let (id, counts) = (&body.id, self.families.counts(&body.id));
         let stack_trace = |reason: &str| {
-            let mut traces =
-                body.history.as_ref().map_or_else(Vec::new, |history| history.stack_trace.clone());
-            traces.push(reason.to_owned());
-            let most = body.options.unpack().stack_trace_limit.unwrap_or(u64::MAX);
-            let excess = traces.len().saturating_sub(usize::try_from(most).unwrap_or(usize::MAX));
-            traces.split_off(excess)
+            let before = body.history.as_ref().map_or_else(Vec::new, |h| h.stack_trace.clone());
+            add_trace(before, reason, body.options.unpack().stack_trace_limit)
         };
         if counts.failed > 0 {
             let why = "because it has at least one failed child";
