@@ -384,7 +384,9 @@ impl QueueState {
             let excess = traces.len().saturating_sub(usize::try_from(most).unwrap_or(usize::MAX));
             traces.split_off(excess)
         };
-        if counts.failed > 0 {
+        // Who wants to complete hears of pending children first.
+        let is_pending = matches!(verdict, Verdict::Complete { .. }) && counts.unprocessed > 0;
+        if counts.failed > 0 && !is_pending {
             let why = "because it has at least one failed child";
             let reason = format!("Cannot complete job {id} {why}. {operation}");
             return Verdict::Fail { stack_trace: stack_trace(&reason), reason };
