@@ -37,6 +37,7 @@ on_both_stores!(
     a_parent_that_completes_with_pending_children_fails_its_attempt,
     a_parent_that_may_not_complete_is_tried_again_after_its_pause,
     a_parent_that_may_not_complete_is_kept_as_a_failed_job,
+    pending_children_keep_a_parent_from_completing_before_failed_ones_do,
     a_child_goes_its_own_way,
     a_child_knows_its_parent,
     the_removal_of_the_last_child_releases_the_parent,
@@ -397,6 +398,20 @@ async fn a_parent_that_may_not_complete_is_kept_as_a_failed_job(world: World) {
     let parent = world.snapshot(&id("parent")).await;
     assert_eq!(parent.state, JobState::Failed);
     assert_eq!(parent.job.stack_trace.len(), 1);
+}
+
+async fn pending_children_keep_a_parent_from_completing_before_failed_ones_do(world: World) {
+    world.add_job(job("parent").with_id(id("parent"))).await;
+    let run = world.claim().await;
+    let child = |name| leaf("up", name).on_failure(ChildFailure::FailParent).under(key("parent"));
+    let up = add(&world, child("one")).await;
+    world.store.add_flow(child("two")).await.unwrap();
+    end(&up, "one", failed()).await;
+
+    assert_eq!(state_of(&world.complete(&run).await), JobState::Failed);
+
+    let reason = world.job(&id("parent")).await.failed_reason.unwrap();
+    assert_eq!(reason, "Job parent has pending dependencies. moveToFinished");
 }
 
 async fn a_child_goes_its_own_way(world: World) {

@@ -380,7 +380,9 @@ impl QueueState {
             let before = body.history.as_ref().map_or_else(Vec::new, |h| h.stack_trace.clone());
             add_trace(before, reason, body.options.unpack().stack_trace_limit)
         };
-        if counts.failed > 0 {
+        // Who wants to complete hears of pending children first.
+        let is_pending = matches!(verdict, Verdict::Complete { .. }) && counts.unprocessed > 0;
+        if counts.failed > 0 && !is_pending {
             let why = "because it has at least one failed child";
             let reason = format!("Cannot complete job {id} {why}. {operation}");
             return Verdict::Fail { stack_trace: stack_trace(&reason), reason };

@@ -91,6 +91,8 @@ impl Chooser {
         if options.get("deduplication").is_some_and(|rule| rule["keepLastIfActive"] == true) {
             // An id that another job takes meanwhile: the package overwrites that job.
             options.remove("jobId");
+            // The time that was given is not the time of the job that is made at last.
+            options.remove("timestamp");
         }
         Value::Object(options)
     }

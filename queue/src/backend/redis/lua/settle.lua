@@ -109,12 +109,12 @@ if count > 0 then
           verdict = 'handback'
         end
       elseif verdict == 'complete' and any_children then
-        if redis.call('EXISTS', job .. ':unsuccessful') == 1 then
-          verdict, text = 'fail', 'Cannot complete job ' .. id
-            .. ' because it has at least one failed child. moveToFinished'
-        elseif redis.call('EXISTS', job .. ':dependencies') == 1 then
+        if redis.call('EXISTS', job .. ':dependencies') == 1 then
           verdict = attempts + 1 < tonumber(ARGV[at + 4]) and 'retry' or 'fail'
           text = 'Job ' .. id .. ' has pending dependencies. moveToFinished'
+        elseif redis.call('EXISTS', job .. ':unsuccessful') == 1 then
+          verdict, text = 'fail', 'Cannot complete job ' .. id
+            .. ' because it has at least one failed child. moveToFinished'
         end
       end
       if verdict ~= asked and verdict ~= 'handback' then
