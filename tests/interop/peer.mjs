@@ -1,11 +1,13 @@
-// BullMQ as a peer of the suite: peer.mjs MAJOR PORT. Commands are JSON lines on stdin, answers JSON
+// BullMQ as a peer of the suite: peer.mjs MAJOR PORT [cluster]. Commands are JSON lines on stdin, answers JSON
 // lines on stdout; what they do is in `side.rs`. Ends with its stdin.
 import { createInterface } from "node:readline";
+import { Cluster } from "ioredis";
 
-const [major, port] = process.argv.slice(2);
+const [major, port, kind] = process.argv.slice(2);
 const bull = await import(major === "5" ? "bullmq5" : "bullmq");
 const { Queue, Worker, QueueEvents, FlowProducer, Job } = bull;
-const connection = { host: "127.0.0.1", port: Number(port) };
+const server = { host: "127.0.0.1", port: Number(port) };
+const connection = kind === "cluster" ? new Cluster([server], { redisOptions: { maxRetriesPerRequest: null } }) : server;
 const EVENTS = ["added", "waiting", "active", "progress", "completed", "failed", "delayed", "stalled", "removed", "drained",
   "paused", "resumed", "duplicated", "deduplicated", "retries-exhausted", "waiting-children", "cleaned"];
 

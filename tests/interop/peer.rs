@@ -53,6 +53,7 @@ impl Peer {
                 let mut command = Command::new("node");
                 let port = url.rsplit(':').next().unwrap();
                 command.args(["peer.mjs", &major.to_string(), port]);
+                command.args(url.starts_with("redis+cluster").then_some("cluster"));
                 command
             }
             Client::Board => {

@@ -96,6 +96,20 @@ impl Row {
         }
     }
 
+    /// Returns a part of this row that is played elsewhere, under a prefix of its own; `redis` leads to
+    /// the server that has its keys.
+    pub(crate) async fn part(
+        &self,
+        world: &Arc<World>,
+        prefix: &str,
+        roles: Roles,
+        redis: &str,
+    ) -> Self {
+        let mut part = Self::new(&Arc::new(World::new(redis)), prefix, roles, self.major).await;
+        part.world = Arc::clone(world);
+        part
+    }
+
     fn side(&self, client: Client) -> Side {
         Side::new(self.world.peer(client), &self.prefix)
     }

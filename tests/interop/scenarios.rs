@@ -5,6 +5,7 @@ use crate::scenario::Scenario;
 mod add;
 mod boards;
 mod clear;
+mod cluster;
 mod deduplication;
 mod end;
 mod flows;
@@ -44,7 +45,13 @@ pub(crate) fn all() -> Vec<Scenario> {
     .collect()
 }
 
+/// Returns the scenario of a number.
+fn numbered(id: &str) -> Scenario {
+    let mut all = all().into_iter().chain(heavy());
+    all.find(|scenario| scenario.id() == id).unwrap()
+}
+
 /// Returns those that need the machine for themselves.
 pub(crate) fn heavy() -> Vec<Scenario> {
-    [boards::all(), large::all()].into_iter().flatten().collect()
+    [boards::all(), cluster::all(), large::all()].into_iter().flatten().collect()
 }

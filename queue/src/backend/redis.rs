@@ -109,6 +109,7 @@ impl RedisOptions {
 pub struct RedisStore {
     space: Keyspace,
     clock: SharedClock,
+    patience: Duration,
     /// The server of what belongs to no queue; without a cluster, of all.
     home: Server,
     /// The servers of other slots.
@@ -149,7 +150,8 @@ impl RedisStore {
         boot::check(&home.link, &home.dialer.address(), options.patience).await?;
         let space = if home.dialer.is_clustered() { space.clustered() } else { space };
         let (others, queues) = (Mutex::default(), Mutex::default());
-        Ok(Arc::new(Self { space, clock, home, others, queues }))
+        let patience = options.patience;
+        Ok(Arc::new(Self { space, clock, patience, home, others, queues }))
     }
 
     /// Tells whether there can be a queue of this name.
@@ -186,6 +188,9 @@ impl Store for RedisStore {
         }
         let keys = Arc::new(self.space.queue(name)?);
         let server = self.server_of(&keys);
+        if !Arc::ptr_eq(&server.link, &self.home.link) {
+            boot::check(&server.link, &server.dialer.address(), self.patience).await?;
+        }
         let mut call = scripts::call(&scripts::OPEN, &keys.declared);
         call.arg(WIRE_VERSION).arg(LIBRARY);
         server.link.script("open queue", &call).await?;

@@ -32,6 +32,24 @@ pub(crate) enum Load {
     Busy,
 }
 
+/// How a server ends whose place another takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum End {
+    /// Its connections are closed.
+    Killed,
+    /// Its connections stay open and silent.
+    Frozen,
+}
+
+impl End {
+    pub(crate) fn comes_to(self, server: &mut RedisProcess) {
+        match self {
+            Self::Killed => server.kill(),
+            Self::Frozen => server.freeze(),
+        }
+    }
+}
+
 /// When each job was started, by its id.
 type Starts = Arc<Mutex<BTreeMap<String, Vec<Instant>>>>;
 

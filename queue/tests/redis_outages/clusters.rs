@@ -10,7 +10,7 @@ use oxherd_queue::flow::{Flow, JobKey};
 use oxherd_queue::{JobId, NewJob, Payload, QueueError, Store as _};
 use tokio::time::{Instant, sleep};
 
-use crate::cell::{Cell, Load, play};
+use crate::cell::{Cell, End, Load, play};
 
 /// The slot of `{bull}`.
 const SLOT: u16 = 9263;
@@ -89,8 +89,14 @@ fn a_slot_moves_to_another_node_under_load_and_nothing_is_lost() {
 
 #[test]
 fn an_owner_that_dies_is_waited_for_or_followed_by_its_replica() {
-    let kinds = [(Load::Parked, true), (Load::Busy, true), (Load::Busy, false)];
-    play(kinds.map(|(load, has_replica)| async move {
+    let kinds = [
+        (Load::Parked, End::Killed, true),
+        (Load::Busy, End::Killed, true),
+        (Load::Busy, End::Killed, false),
+        (Load::Parked, End::Frozen, true),
+        (Load::Busy, End::Frozen, true),
+    ];
+    play(kinds.map(|(load, end, has_replica)| async move {
         let mut cluster = RedisCluster::start().await;
         let owner = cluster.owner(SLOT).await;
         let mut replica = None;
@@ -99,7 +105,7 @@ fn an_owner_that_dies_is_waited_for_or_followed_by_its_replica() {
             cluster.follow(joined, owner).await;
             replica = Some(joined);
         }
-        let name = format!("{load:?}, owner killed, replica: {has_replica}");
+        let name = format!("{load:?}, owner {end:?}, replica: {has_replica}");
         // The worker knows the dead node alone by its URL, and the others by what it has learnt.
         let mut cell =
             Cell::start(name, load, &cluster.nodes[owner], options(&cluster, owner)).await;
@@ -112,7 +118,7 @@ fn an_owner_that_dies_is_waited_for_or_followed_by_its_replica() {
             // What has reached the replica and is missing afterwards was lost by us.
             cluster.nodes[replica].catch_up_with(&cluster.nodes[owner]).await;
         }
-        cluster.nodes[owner].kill();
+        end.comes_to(&mut cluster.nodes[owner]);
         if replica.is_none() {
             sleep(Duration::from_secs(3)).await;
             cluster.nodes[owner].restart().await;

@@ -1,4 +1,4 @@
-//! A primary under sentinels is killed, and its replica takes over.
+//! A primary under sentinels dies, and its replica takes over.
 
 use std::time::Duration;
 
@@ -6,15 +6,21 @@ use faults::RedisSentinels;
 use oxherd_queue::backend::redis::RedisOptions;
 use tokio::time::{Instant, sleep};
 
-use crate::cell::{Cell, Load, play};
+use crate::cell::{Cell, End, Load, play};
 
 #[test]
-fn a_worker_goes_on_at_the_new_primary_after_the_old_one_was_killed() {
-    let kinds = [(Load::Parked, false), (Load::Busy, false), (Load::Busy, true)];
-    play(kinds.map(|(load, all_away)| async move {
+fn a_worker_goes_on_at_the_new_primary_after_the_old_one_died_or_fell_silent() {
+    let kinds = [
+        (Load::Parked, End::Killed, false),
+        (Load::Busy, End::Killed, false),
+        (Load::Busy, End::Killed, true),
+        (Load::Parked, End::Frozen, false),
+        (Load::Busy, End::Frozen, false),
+    ];
+    play(kinds.map(|(load, end, all_away)| async move {
         let mut redis = RedisSentinels::start(&[]).await;
         let url = format!("redis+sentinel://{}/{}", redis.places(), RedisSentinels::PRIMARY);
-        let name = format!("{load:?}, primary killed, sentinels away: {all_away}");
+        let name = format!("{load:?}, primary {end:?}, sentinels away: {all_away}");
         let mut cell = Cell::start(name, load, &redis.servers[0], RedisOptions::new(url)).await;
 
         if load == Load::Busy {
@@ -27,7 +33,7 @@ fn a_worker_goes_on_at_the_new_primary_after_the_old_one_was_killed() {
         if all_away {
             redis.kill_sentinels();
         }
-        redis.servers[0].kill();
+        end.comes_to(&mut redis.servers[0]);
         if all_away {
             sleep(Duration::from_secs(5)).await;
             redis.start_sentinels();

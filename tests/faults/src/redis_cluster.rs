@@ -77,6 +77,9 @@ impl RedisCluster {
         let deadline = Instant::now() + AGREED_WITHIN;
         loop {
             for (number, node) in self.nodes.iter().enumerate() {
+                if !node.answers().await {
+                    continue;
+                }
                 let known = node.ask("CLUSTER NODES").await;
                 let own = known.lines().find(|line| line.contains("myself,master"));
                 if own.is_some_and(|line| ranges(line).any(|(a, b)| a <= slot && slot <= b)) {
