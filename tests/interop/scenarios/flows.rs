@@ -146,23 +146,6 @@ async fn s_087_a_parent_continues_after_a_failure(row: Row) {
     assert_eq!((&counts["unprocessed"], &counts["ignored"]), (&json!(0), &json!(1)));
     up.release().await;
     row.node().job_in("up", "P", "completed").await;
-    completes_too_early(&row).await;
-}
-
-/// A parent that returns while children are pending fails its attempt, with a trace.
-async fn completes_too_early(row: &Row) {
-    let policy = json!({ "continueParentOnFailure": true });
-    let slow = leaf("late", "still", json!({}));
-    let children = vec![leaf("first", "bad", policy), slow];
-    row.first().add_flow(tree("early", "E", json!({ "attempts": 2 }), children)).await.unwrap();
-    let _first = work(row, "first").await;
-    let early = row.second().work("early", json!({}), json!([["return", 1]])).await;
-
-    let parent = row.node().job_in("early", "E", "failed").await;
-
-    assert_eq!(parent["failedReason"], "Job E has pending dependencies. moveToFinished");
-    assert_eq!(parent["stacktrace"].as_array().unwrap().len(), 2, "{parent}");
-    assert_eq!(early.ended(2).await.len(), 2);
 }
 
 async fn ends_after_a_failure(row: &Row, policy: &str) -> Value {
