@@ -11,7 +11,7 @@ use oxherd_queue::worker::{Handlers, Worker, WorkerOptions};
 use oxherd_queue::{Failure, JobError, JobId, NewJob, Payload, QueueError, Store as _};
 use tokio::time::{Instant, sleep};
 
-use crate::cell::{Cell, End, Load, play};
+use crate::cell::{Cell, End, Load, play_in_turn};
 
 /// The slot of `{bull}`.
 const SLOT: u16 = 9263;
@@ -31,7 +31,7 @@ fn job() -> NewJob {
 
 #[test]
 fn keys_in_several_slots_are_refused_before_anything_is_written_and_the_fix_is_told() {
-    play([async {
+    play_in_turn([async {
         let cluster = RedisCluster::start().await;
         let untagged =
             store(RedisOptions { prefix: "bull".to_owned(), ..options(&cluster, 0) }).await;
@@ -70,7 +70,7 @@ fn keys_in_several_slots_are_refused_before_anything_is_written_and_the_fix_is_t
 
 #[test]
 fn a_parent_in_another_slot_that_a_stranger_names_does_not_stop_a_job() {
-    play([async {
+    play_in_turn([async {
         let cluster = RedisCluster::start().await;
         let owner = cluster.owner(SLOT).await;
         let queue = store(options(&cluster, 0)).await.queue("m").await.unwrap();
@@ -111,7 +111,7 @@ fn a_parent_in_another_slot_that_a_stranger_names_does_not_stop_a_job() {
 
 #[test]
 fn a_slot_moves_to_another_node_under_load_and_nothing_is_lost() {
-    play([Load::Parked, Load::Busy].map(|load| async move {
+    play_in_turn([Load::Parked, Load::Busy].map(|load| async move {
         let cluster = RedisCluster::start().await;
         let from = cluster.owner(SLOT).await;
         let name = format!("{load:?}, slot moved");
@@ -138,7 +138,7 @@ fn an_owner_that_dies_is_waited_for_or_followed_by_its_replica() {
         (Load::Parked, End::Frozen, true),
         (Load::Busy, End::Frozen, true),
     ];
-    play(kinds.map(|(load, end, has_replica)| async move {
+    play_in_turn(kinds.map(|(load, end, has_replica)| async move {
         let mut cluster = RedisCluster::start().await;
         let owner = cluster.owner(SLOT).await;
         let mut replica = None;
