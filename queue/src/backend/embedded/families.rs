@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::event::{EventKind, Position};
 use crate::flow::{ChildFailure, ChildrenCounts};
 use crate::job::{JobId, JobState, Payload};
-use crate::outcome::Verdict;
+use crate::outcome::{Verdict, add_trace};
 
 use super::encoding::{encoded_enum, encoded_struct};
 use super::job_body::Place;
@@ -363,17 +363,20 @@ impl QueueState {
         };
         let body = &self.live[slot].body;
         let (id, counts) = (&body.id, self.families.counts(&body.id));
-        let stack_trace = || body.history.as_ref().map_or_else(Vec::new, |h| h.stack_trace.clone());
+        let stack_trace = |reason: &str| {
+            let before = body.history.as_ref().map_or_else(Vec::new, |h| h.stack_trace.clone());
+            add_trace(before, reason, body.options.unpack().stack_trace_limit)
+        };
         if counts.failed > 0 {
             let why = "because it has at least one failed child";
             let reason = format!("Cannot complete job {id} {why}. {operation}");
-            return Verdict::Fail { reason, stack_trace: stack_trace() };
+            return Verdict::Fail { stack_trace: stack_trace(&reason), reason };
         }
         match verdict {
             Verdict::WaitForChildren if counts.unprocessed == 0 => Verdict::HandBack,
             Verdict::Complete { .. } if counts.unprocessed > 0 => {
                 let reason = format!("Job {id} has pending dependencies. {operation}");
-                let (stack_trace, pause) = (stack_trace(), std::time::Duration::ZERO);
+                let (stack_trace, pause) = (stack_trace(&reason), std::time::Duration::ZERO);
                 if body.attempts_made.saturating_add(1) < attempts_max {
                     return Verdict::Retry { reason, stack_trace, pause };
                 }

@@ -115,6 +115,17 @@ if count > 0 then
           text = 'Job ' .. id .. ' has pending dependencies. moveToFinished'
         end
       end
+      if stack == '' and cancelled == 0 and (verdict == 'fail' or verdict == 'retry') then
+        -- What the children say is a failure of this attempt, with a trace as any other.
+        local noted = redis.call('HMGET', job, 'stacktrace', 'opts')
+        local read, traces = pcall(cjson.decode, noted[1] or '')
+        if not read or type(traces) ~= 'table' then traces = {} end
+        traces[#traces + 1] = text
+        local known, opts = pcall(cjson.decode, noted[2] or '')
+        local most = known and type(opts) == 'table' and tonumber(opts.stackTraceLimit)
+        while most and #traces > math.max(0, most) do table.remove(traces, 1) end
+        stack = #traces > 0 and cjson.encode(traces) or '[]'
+      end
 
       if verdict == 'complete' or verdict == 'fail' then
         attempts = attempts + 1
