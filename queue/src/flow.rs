@@ -142,11 +142,21 @@ impl Flow {
         Self { parent: Some(parent), ..self }
     }
 
-    /// Lists the jobs, each parent before its children, after checking all of them.
+    /// Lists the jobs level by level, as BullMQ adds them, after checking all of them.
     pub(crate) fn nodes(self) -> Result<Vec<Node>> {
         let parent = self.parent.clone().map(Parent::Existing);
         let mut nodes = Vec::new();
-        self.collect(parent, 1, &mut nodes)?;
+        let mut level = vec![(self, parent)];
+        for depth in 1.. {
+            let mut next = Vec::new();
+            for (flow, parent) in level {
+                flow.collect(parent, depth, &mut nodes, &mut next)?;
+            }
+            if next.is_empty() {
+                break;
+            }
+            level = next;
+        }
         let mut keys: Vec<_> = nodes.iter().map(|node| (&node.queue, &node.id)).collect();
         keys.sort_unstable();
         if let Some(twice) = keys.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -155,7 +165,14 @@ impl Flow {
         Ok(nodes)
     }
 
-    fn collect(self, parent: Option<Parent>, depth: usize, nodes: &mut Vec<Node>) -> Result<()> {
+    /// Lists one job, and puts its children to those of the next level.
+    fn collect(
+        self,
+        parent: Option<Parent>,
+        depth: usize,
+        nodes: &mut Vec<Node>,
+        next: &mut Vec<(Self, Option<Parent>)>,
+    ) -> Result<()> {
         if depth > Self::DEPTH_MAX || nodes.len() >= Self::JOBS_MAX {
             let (jobs, levels) = (Self::JOBS_MAX, Self::DEPTH_MAX);
             return refuse(format!("at most {jobs} jobs on {levels} levels are added at a time"));
@@ -184,9 +201,7 @@ impl Flow {
             on_failure: self.on_failure,
             has_children: !self.children.is_empty(),
         });
-        for child in self.children {
-            child.collect(Some(Parent::Node(place)), depth + 1, nodes)?;
-        }
+        next.extend(self.children.into_iter().map(|child| (child, Some(Parent::Node(place)))));
         Ok(())
     }
 }
@@ -252,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn parents_are_listed_before_their_children() {
+    fn parents_are_listed_before_their_children_and_level_by_level() {
         let flow = leaf("q", "root")
             .with_child(leaf("r", "left").with_child(leaf("q", "deep")))
             .with_child(leaf("q", "right"));
@@ -260,9 +275,9 @@ mod tests {
         let nodes = flow.nodes().unwrap();
 
         let ids: Vec<_> = nodes.iter().map(|node| node.id.as_str()).collect();
-        assert_eq!(ids, ["root", "left", "deep", "right"]);
-        assert!(matches!(nodes[2].parent, Some(Parent::Node(1))));
-        assert!(nodes[1].has_children && !nodes[3].has_children);
+        assert_eq!(ids, ["root", "left", "right", "deep"]);
+        assert!(matches!(nodes[3].parent, Some(Parent::Node(1))));
+        assert!(nodes[1].has_children && !nodes[2].has_children);
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub trait Schedule: Send + Sync {
     ///
     /// A run that is armed and has not started is replaced, in its own time slot if the interval
     /// stays the same; the count of iterations goes on. Returns nothing, and changes nothing, when
-    /// the limit is reached already.
+    /// the limit is reached already, or when a pattern has no time before the end.
     ///
     /// # Errors
     /// [`QueueError::Invalid`] for a rhythm that means nothing; [`QueueError::SlotTaken`] when a

@@ -25,8 +25,14 @@ const quiet = object => object.on("error", () => {});
 const queues = new Map(), workers = new Map(), held = new Map();
 const queueOf = name => once(queues, name, () => quiet(new Queue(name, { prefix, connection })));
 const workerOf = name => once(workers, name, () => quiet(new Worker(name, null, {
-  prefix, connection, name: "w", autorun: false, skipLockRenewal: true, maxStalledCount: 1, stalledInterval: 3_600_000,
+  prefix, connection, name: "w", autorun: false, skipLockRenewal: true, stalledInterval: 3_600_000,
 })));
+function workerWith(queue, options) {
+  const worker = workerOf(queue);
+  for (const [option, value] of Object.entries(options)) worker.opts[option] = value ?? undefined;
+  worker.limitUntil = 0;
+  return worker;
+}
 const flows = quiet(new FlowProducer({ prefix, connection }));
 
 function hold(queue, token, job) {
@@ -70,17 +76,14 @@ const operations = {
     const all = [];
     const walk = node => { all.push(node.job.id); (node.children ?? []).forEach(walk); };
     walk(await flows.add(flow));
-    return { ids: all };
+    return { ids: all.sort() };
   },
-  async claim({ queue, token, lock }) {
-    const worker = workerOf(queue);
-    worker.opts.lockDuration = lock;
-    worker.limitUntil = 0;
+  async claim({ queue, token, worker: options }) {
+    const worker = workerWith(queue, options);
     return hold(queue, token, await worker.getNextJob(token, { block: false }));
   },
-  async settle({ queue, id, token, verdict, fetch, lock }) {
-    const worker = workerOf(queue);
-    worker.opts.lockDuration = lock;
+  async settle({ queue, id, token, verdict, fetch, worker: options }) {
+    const worker = workerWith(queue, options);
     const job = held.get(`${queue} ${id} ${token}`);
     held.delete(`${queue} ${id} ${token}`);
     worker.processFn = job => verdicts[verdict.kind](verdict, job, token);
@@ -89,7 +92,7 @@ const operations = {
   async settleLost({ queue, id, token }) {
     const job = held.get(`${queue} ${id} ${token}`);
     held.delete(`${queue} ${id} ${token}`);
-    await job.moveToFailed(new UnrecoverableError("too late"), token, false);
+    await job.moveToFailed(new UnrecoverableError("BROKEN: too late"), token, false);
     return {};
   },
   async renew({ queue, id, token, lock }) {
@@ -97,9 +100,14 @@ const operations = {
     return {};
   },
   async hours() { return {}; },
-  async sweep({ queue }) {
-    await workerOf(queue).moveStalledJobsToWait();
-    return {};
+  async sweep({ queue, most }) {
+    const worker = workerOf(queue);
+    worker.opts.maxStalledCount = most;
+    const recovered = [], hear = id => recovered.push(id);
+    worker.on("stalled", hear);
+    await worker.moveStalledJobsToWait();
+    worker.off("stalled", hear);
+    return { recovered: recovered.sort() };
   },
 };
 

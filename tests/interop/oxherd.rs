@@ -3,7 +3,7 @@
 //! Never knows what a scenario is about.
 
 pub(crate) mod families;
-mod options;
+pub(crate) mod options;
 mod processor;
 pub(crate) mod queue_calls;
 

@@ -15,9 +15,9 @@ use crate::job::{JobId, JobState};
 /// run of a scheduler stays where it is, but for [`Clear::obliterate`].
 #[async_trait]
 pub trait Clear: Send + Sync {
-    /// Removes up to `limit` jobs of a state (0 for all) that are older than `grace`, and returns
-    /// them. An ended job is as old as its end, another as its last start or its creation. Active
-    /// jobs are removed only if nobody holds them.
+    /// Removes those of the oldest `limit` jobs of a state (0 for all) that are older than `grace`,
+    /// and returns them. An ended job is as old as its end, another as its last start or its
+    /// creation. Active jobs are removed only if nobody holds them.
     ///
     /// # Errors
     /// [`crate::QueueError::Invalid`] for jobs that wait for children.

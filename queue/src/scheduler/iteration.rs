@@ -84,7 +84,8 @@ impl Plan {
     }
 }
 
-/// Returns the first run of a scheduler; nothing when its limit is reached already.
+/// Returns the first run of a scheduler; nothing when its limit is reached already, or when a
+/// pattern has no time before the end.
 ///
 /// # Errors
 /// [`crate::QueueError::Invalid`] for a description that means nothing.
@@ -104,6 +105,9 @@ pub(crate) fn first(scheduler: &NewScheduler, now_ms: u64) -> Result<Option<Plan
         next_time(pattern, tz.as_deref(), from_ms)
             .map_err(|why| QueueError::Invalid { what: "cron pattern", why })?
     };
+    if scheduler.end_ms.is_some_and(|end| slot_ms > end) {
+        return Ok(None);
+    }
     Ok(Some(Plan { slot_ms: Some(slot_ms), ..plan }))
 }
 
@@ -143,6 +147,9 @@ pub(crate) fn following(job: &Job, now_ms: u64) -> Result<Option<Plan>, String> 
         Some(pattern) => Some(next_time(pattern, text("tz"), now_ms.max(prev_ms.unwrap_or(0)))?),
         None => return Err("opts.repeat has neither an interval nor a pattern".to_owned()),
     };
+    if slot_ms.zip(member("endDate")).is_some_and(|(slot_ms, end)| slot_ms > end) {
+        return Ok(None);
+    }
     Ok(Some(Plan { slot_ms, ..Plan::new(scheduler, options, repeat, count) }))
 }
 

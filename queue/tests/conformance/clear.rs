@@ -10,6 +10,7 @@ on_both_stores!(
     old_jobs_of_each_state_are_cleaned,
     the_oldest_go_first_and_not_more_than_asked,
     held_jobs_are_not_cleaned,
+    only_so_many_jobs_are_looked_at_as_may_be_cleaned,
     jobs_that_wait_for_children_are_not_cleaned,
     more_than_a_step_can_be_cleaned,
     a_drained_queue_keeps_what_runs_and_what_has_ended,
@@ -77,7 +78,8 @@ async fn the_oldest_go_first_and_not_more_than_asked(world: World) {
 
     let cleaned = world.queue.clean(JobState::Waiting, Duration::ZERO, 2).await.unwrap();
 
-    assert_eq!(cleaned, [id("a"), id("b")]);
+    // A list is read from its head, as BullMQ does.
+    assert_eq!(cleaned, [id("b"), id("a")]);
     assert_eq!(world.list(JobState::Waiting).await, [id("c")]);
 }
 
@@ -94,6 +96,28 @@ async fn held_jobs_are_not_cleaned(world: World) {
     assert_eq!(world.list(JobState::Active).await, [id("held")]);
 }
 
+async fn only_so_many_jobs_are_looked_at_as_may_be_cleaned(world: World) {
+    add(&world, "held", JobOptions::bare()).await;
+    world.claim().await;
+    add(&world, "lost", JobOptions::bare()).await;
+    world.claim_for(Duration::from_millis(20)).await;
+    for (name, age_ms) in [("young", 0), ("old", 120_000)] {
+        let timestamp_ms = Some(world.now_ms() - age_ms);
+        add(&world, name, JobOptions { timestamp_ms, ..delayed() }).await;
+    }
+    world.queue.change_delay(&id("young"), Duration::from_secs(60)).await.unwrap();
+    world.pass(Duration::from_millis(30)).await;
+
+    let grace = Duration::from_secs(60);
+    for (state, grace, found) in
+        [(JobState::Active, Duration::ZERO, "lost"), (JobState::Delayed, grace, "old")]
+    {
+        let first = world.queue.clean(state, grace, 1).await.unwrap();
+        assert!(first.is_empty(), "{state}: the first one may not go");
+        assert_eq!(world.queue.clean(state, grace, 2).await.unwrap(), [id(found)], "{state}");
+    }
+}
+
 async fn jobs_that_wait_for_children_are_not_cleaned(world: World) {
     assert_invalid(world.queue.clean(JobState::WaitingChildren, Duration::ZERO, 0).await);
 }
@@ -107,7 +131,7 @@ async fn more_than_a_step_can_be_cleaned(world: World) {
     });
     world.queue.add(batch.collect()).await.unwrap();
 
-    let cleaned = world.queue.clean(JobState::Waiting, Duration::ZERO, 1150).await.unwrap();
+    let cleaned = world.queue.clean(JobState::Waiting, Duration::ZERO, 2300).await.unwrap();
     assert_eq!(cleaned.len(), 1150);
     let rest = world.queue.clean(JobState::Waiting, Duration::ZERO, 0).await.unwrap();
 

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use oxherd_queue::flow::{ChildFailure, Children, ChildrenCounts, Flow, JobKey};
 use oxherd_queue::job::ClaimedJob;
-use oxherd_queue::outcome::{Settled, Verdict};
-use oxherd_queue::{Deduplication, JobId, JobOptions, JobState, Payload, QueueError, Retention};
+use oxherd_queue::outcome::{Settled, Settlement, Verdict};
+use oxherd_queue::{
+    Backoff, Deduplication, JobId, JobOptions, JobState, Payload, QueueError, Retention,
+};
 
 use crate::world::{
     World, assert_invalid, claim, completed, failed, id, job, settlement, state_of,
@@ -15,6 +17,9 @@ on_both_stores!(
     a_parent_waits_for_its_children_and_sees_their_results,
     a_tree_of_three_levels_runs_from_its_leaves,
     a_parent_in_the_queue_of_its_children_follows_them,
+    a_parent_is_released_before_the_end_of_its_last_child_is_told,
+    a_flow_is_added_level_by_level,
+    parents_are_listed_by_the_time_since_which_they_wait,
     without_a_policy_a_failed_child_is_awaited_until_it_succeeds,
     a_child_that_fails_its_parent_makes_it_fail_at_its_start,
     a_failure_goes_up_level_by_level,
@@ -30,6 +35,9 @@ on_both_stores!(
     a_handler_adds_a_child_and_waits_for_it,
     a_job_that_waits_for_nobody_runs_again_at_once,
     a_parent_that_completes_with_pending_children_fails_its_attempt,
+    a_parent_that_may_not_complete_is_tried_again_after_its_pause,
+    a_parent_that_may_not_complete_is_kept_as_a_failed_job,
+    pending_children_keep_a_parent_from_completing_before_failed_ones_do,
     a_child_goes_its_own_way,
     a_child_knows_its_parent,
     the_removal_of_the_last_child_releases_the_parent,
@@ -128,6 +136,46 @@ async fn a_parent_in_the_queue_of_its_children_follows_them(world: World) {
     assert_eq!(runs[0].job.id, id("parent"));
 }
 
+async fn a_parent_is_released_before_the_end_of_its_last_child_is_told(world: World) {
+    add(&world, leaf("conformance", "parent").with_child(leaf("conformance", "one"))).await;
+    world.add_job(job("other").with_id(id("other"))).await;
+    let one = claim_named(&world, "one").await;
+    let start = world.queue.last_position().await.unwrap();
+
+    let settled = vec![settlement(&one, completed())];
+    let turn = world.queue.settle(settled, Some(&claim(1))).await.unwrap();
+
+    assert_eq!(turn.claimed.jobs[0].job.id, id("parent"));
+    let told = world.words_after(start).await;
+    assert_eq!(told, ["waiting parent from waiting-children", "completed one", "active parent"]);
+}
+
+async fn a_flow_is_added_level_by_level(world: World) {
+    let here = |name| leaf("conformance", name);
+    let left = here("left").with_child(here("deep"));
+    let start = world.queue.last_position().await.unwrap();
+
+    add(&world, here("root").with_child(left).with_child(here("right"))).await;
+
+    let told = world.words_after(start).await;
+    let added: Vec<_> = told.iter().filter(|word| word.starts_with("added")).collect();
+    assert_eq!(added, ["added root", "added left", "added right", "added deep"]);
+}
+
+async fn parents_are_listed_by_the_time_since_which_they_wait(world: World) {
+    for (name, age_ms) in [("young", 0), ("old", 5_000), ("b", 1_000), ("a", 1_000)] {
+        let timestamp_ms = Some(1_900_000_000_000 - age_ms);
+        let options = JobOptions { timestamp_ms, ..JobOptions::bare() };
+        let parent = job(name).with_id(id(name)).with_options(options);
+        let child = leaf("conformance", &format!("child-of-{name}"));
+        add(&world, Flow::new("conformance", parent).with_child(child)).await;
+    }
+
+    let listed = world.list(JobState::WaitingChildren).await;
+
+    assert_eq!(listed, [id("old"), id("a"), id("b"), id("young")]);
+}
+
 async fn without_a_policy_a_failed_child_is_awaited_until_it_succeeds(world: World) {
     let up = add(&world, family(ChildFailure::KeepWaiting)).await;
     end(&world, "one", failed()).await;
@@ -154,7 +202,8 @@ async fn a_child_that_fails_its_parent_makes_it_fail_at_its_start(world: World) 
     let refused = up.settle(&run, completed()).await;
     assert_eq!(state_of(&refused), JobState::Failed, "it cannot complete either");
     let told = up.job(&id("parent")).await.failed_reason.unwrap();
-    assert!(told.contains("has at least one failed child"), "{told}");
+    // The package looks for pending children first, and one is.
+    assert!(told.contains("has pending dependencies"), "{told}");
     assert_eq!(world.state(&id("two")).await, JobState::Waiting, "others still run");
 }
 
@@ -319,6 +368,51 @@ async fn a_parent_that_completes_with_pending_children_fails_its_attempt(world: 
     let reason = "Job parent has pending dependencies. moveToFinished";
     assert_eq!(parent.failed_reason.as_deref(), Some(reason));
     assert_eq!(parent.stack_trace, [reason]);
+}
+
+async fn a_parent_that_may_not_complete_is_tried_again_after_its_pause(world: World) {
+    let pause = Duration::from_secs(600);
+    let backoff = Some(Backoff::exponential(pause));
+    let options = JobOptions { attempts: 3, backoff, ..JobOptions::bare() };
+    world.add_job(job("parent").with_id(id("parent")).with_options(options)).await;
+    let run = world.claim().await;
+    world.store.add_flow(leaf("up", "one").under(key("parent"))).await.unwrap();
+
+    let refused = world.complete(&run).await;
+
+    assert_eq!(state_of(&refused), JobState::Delayed);
+    let parent = world.job(&id("parent")).await;
+    assert_eq!(parent.delay_ms, 600_000);
+    assert_eq!(parent.stack_trace, ["Job parent has pending dependencies. moveToFinished"]);
+}
+
+async fn a_parent_that_may_not_complete_is_kept_as_a_failed_job(world: World) {
+    let (remove_on_complete, remove_on_fail) = (Some(Retention::NONE), Some(Retention::ALL));
+    let options = JobOptions { remove_on_complete, remove_on_fail, ..JobOptions::bare() };
+    world.add_job(job("parent").with_id(id("parent")).with_options(options)).await;
+    let run = world.claim().await;
+    world.store.add_flow(leaf("up", "one").under(key("parent"))).await.unwrap();
+
+    let complete = Settlement { keep: remove_on_complete, ..settlement(&run, completed()) };
+    world.settle_all(vec![complete]).await;
+
+    let parent = world.snapshot(&id("parent")).await;
+    assert_eq!(parent.state, JobState::Failed);
+    assert_eq!(parent.job.stack_trace.len(), 1);
+}
+
+async fn pending_children_keep_a_parent_from_completing_before_failed_ones_do(world: World) {
+    world.add_job(job("parent").with_id(id("parent"))).await;
+    let run = world.claim().await;
+    let child = |name| leaf("up", name).on_failure(ChildFailure::FailParent).under(key("parent"));
+    let up = add(&world, child("one")).await;
+    world.store.add_flow(child("two")).await.unwrap();
+    end(&up, "one", failed()).await;
+
+    assert_eq!(state_of(&world.complete(&run).await), JobState::Failed);
+
+    let reason = world.job(&id("parent")).await.failed_reason.unwrap();
+    assert_eq!(reason, "Job parent has pending dependencies. moveToFinished");
 }
 
 async fn a_child_goes_its_own_way(world: World) {

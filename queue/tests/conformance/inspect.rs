@@ -13,6 +13,7 @@ on_both_stores!(
     lists_have_pages,
     progress_is_any_json_and_is_told,
     logs_keep_their_newest_rows,
+    logs_keep_as_many_rows_as_the_job_says,
     progress_and_logs_need_a_job,
     a_waiting_job_knows_its_place,
     the_oldest_waiting_job_has_an_age,
@@ -156,4 +157,19 @@ async fn the_oldest_waiting_job_has_an_age(world: World) {
     assert!((195..5_000).contains(&age), "{age} ms");
     world.claim_all(2).await;
     assert_eq!(world.queue.oldest_waiting_ms().await.unwrap(), None);
+}
+
+async fn logs_keep_as_many_rows_as_the_job_says(world: World) {
+    let job = world.add_with("a", JobOptions { keep_logs: Some(2), ..JobOptions::bare() }).await;
+    let rows = async |world: &World| world.queue.logs(&job, 0, 10).await.unwrap().0;
+
+    for row in ["one", "two", "three"] {
+        world.queue.log(&job, row, None).await.unwrap();
+    }
+    assert_eq!(rows(&world).await, ["two", "three"]);
+
+    let run = world.claim().await;
+    world.complete(&run).await;
+    world.queue.log(&job, "four", None).await.unwrap();
+    assert_eq!(rows(&world).await, ["three", "four"]);
 }

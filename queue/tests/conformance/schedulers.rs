@@ -31,6 +31,9 @@ on_both_stores!(
     a_pattern_arms_its_next_time_with_each_start,
     a_pattern_with_an_immediate_first_run_goes_on_at_its_own_times,
     an_upsert_changes_an_interval_into_a_pattern_and_back,
+    a_pattern_without_a_time_before_the_end_arms_nothing,
+    the_last_run_of_a_series_can_be_cleaned_when_it_has_ended,
+    a_pattern_that_replaces_no_run_forgets_the_offset_of_the_interval,
     a_pattern_or_a_zone_that_is_not_known_is_refused,
 );
 
@@ -385,6 +388,40 @@ async fn an_upsert_changes_an_interval_into_a_pattern_and_back(world: World) {
     assert!(matches!(rhythm(&world).await, Rhythm::Every { .. }));
     assert!(world.list(JobState::Delayed).await.is_empty());
     assert_eq!(world.list(JobState::Waiting).await.len(), 1);
+}
+
+async fn the_last_run_of_a_series_can_be_cleaned_when_it_has_ended(world: World) {
+    let armed = upsert(&world, NewScheduler { limit: Some(1), ..every("s", HOUR) }).await;
+    let run = world.claim().await;
+    world.complete(&run).await;
+
+    let cleaned = world.queue.clean(JobState::Completed, Duration::ZERO, 0).await.unwrap();
+
+    assert_eq!(cleaned, [armed.id]);
+}
+
+async fn a_pattern_without_a_time_before_the_end_arms_nothing(world: World) {
+    let yearly = NewScheduler::cron("s", "@yearly", Some("UTC"), tick());
+    let next = upsert(&world, yearly.clone()).await.slot_ms;
+
+    let armed = world.queue.upsert_scheduler(yearly.clone().ending_at(next - 1)).await.unwrap();
+    assert!(armed.is_none(), "{armed:?}");
+    assert!(world.queue.scheduler("s").await.unwrap().unwrap().end_ms.is_none());
+
+    assert_eq!(upsert(&world, yearly.ending_at(next)).await.slot_ms, next);
+}
+
+async fn a_pattern_that_replaces_no_run_forgets_the_offset_of_the_interval(world: World) {
+    upsert(&world, NewScheduler { limit: Some(1), ..every("s", HOUR) }).await;
+    world.claim().await;
+    assert!(world.list(JobState::Delayed).await.is_empty(), "no run is armed");
+
+    upsert(&world, NewScheduler::cron("s", "@yearly", Some("UTC"), tick())).await;
+    upsert(&world, every("s", Duration::from_secs(7))).await;
+
+    // The interval has taken the place of the pattern's run, and goes on with its offset.
+    let kept = world.queue.scheduler("s").await.unwrap().unwrap().rhythm.unwrap();
+    assert_eq!(kept, Rhythm::Every { every_ms: 7000, offset_ms: Some(0) });
 }
 
 async fn a_pattern_or_a_zone_that_is_not_known_is_refused(world: World) {

@@ -170,21 +170,24 @@ impl Cell {
     }
 
     async fn all_ended_once(&self, acknowledged: &[String]) -> Result<(), String> {
-        let queue = &self.queue;
         let deadline = Instant::now() + ALL_ENDED_WITHIN;
         let all = u64::try_from(acknowledged.len()).unwrap();
         loop {
-            let counts = queue.counts().await.map_err(|error| error.to_string())?;
-            if counts["completed"] == all && counts.values().sum::<u64>() == all {
-                break;
+            // A connection that nobody used since the fault is found dead by the first call.
+            let counts = self.queue.counts().await;
+            match &counts {
+                Ok(counts) if counts["completed"] == all && counts.values().sum::<u64>() == all => {
+                    break;
+                }
+                Err(error) if !error.is_transient() => return Err(error.to_string()),
+                _ if Instant::now() > deadline => {
+                    return Err(format!("{all} acknowledged, but {counts:?}"));
+                }
+                _ => sleep(Duration::from_millis(100)).await,
             }
-            if Instant::now() > deadline {
-                return Err(format!("{all} acknowledged, but {counts:?}"));
-            }
-            sleep(Duration::from_millis(100)).await;
         }
         let mut ends: BTreeMap<String, u32> = BTreeMap::new();
-        let page = queue.events(Position::START, 100_000, Duration::ZERO).await;
+        let page = self.queue.events(Position::START, 100_000, Duration::ZERO).await;
         for event in page.map_err(|error| error.to_string())?.events {
             if let EventKind::Completed { id, .. } | EventKind::Failed { id, .. } = event.kind {
                 *ends.entry(id.to_string()).or_default() += 1;

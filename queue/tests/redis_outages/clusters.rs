@@ -7,7 +7,8 @@ use faults::RedisCluster;
 use oxherd_queue::backend::redis::{RedisOptions, RedisStore};
 use oxherd_queue::clock::SystemClock;
 use oxherd_queue::flow::{Flow, JobKey};
-use oxherd_queue::{JobId, NewJob, Payload, QueueError, Store as _};
+use oxherd_queue::worker::{Handlers, Worker, WorkerOptions};
+use oxherd_queue::{Failure, JobError, JobId, NewJob, Payload, QueueError, Store as _};
 use tokio::time::{Instant, sleep};
 
 use crate::cell::{Cell, End, Load, play};
@@ -64,6 +65,47 @@ fn keys_in_several_slots_are_refused_before_anything_is_written_and_the_fix_is_t
         let refused = RedisStore::connect(other, Arc::new(SystemClock)).await.err().unwrap();
         assert!(refused.to_string().contains("no database 3"), "{refused}");
         Ok("keys in several slots: refused".to_owned())
+    }]);
+}
+
+#[test]
+fn a_parent_in_another_slot_that_a_stranger_names_does_not_stop_a_job() {
+    play([async {
+        let cluster = RedisCluster::start().await;
+        let owner = cluster.owner(SLOT).await;
+        let queue = store(options(&cluster, 0)).await.queue("m").await.unwrap();
+        // The slot of `{other}` belongs to another node.
+        let parent = r#"{"id":"P","queueKey":"{other}:up","fpof":true}"#;
+        for id in ["good", "bad"] {
+            let job = NewJob::new("send", Payload::encode(&id).unwrap())
+                .with_id(JobId::custom(id.to_owned()).unwrap());
+            queue.add(vec![job]).await.unwrap();
+            let stranger = format!("HSET {{bull}}:m:{id} parentKey {{other}}:up:P parent {parent}");
+            assert_eq!(cluster.nodes[owner].ask(&stranger).await, "2");
+        }
+        let handlers = Handlers::new().with_fn("send", |text: String, _| async move {
+            if text == "good" {
+                Ok(())
+            } else {
+                Err(JobError::Unrecoverable(Failure::new("NO", "never")))
+            }
+        });
+        let worker = Worker::new(Arc::clone(&queue), WorkerOptions::default()).unwrap();
+        let worker = tokio::spawn(worker.run(handlers, std::future::pending()));
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let counts = queue.counts().await.unwrap();
+            if counts["completed"] == 1 && counts["failed"] == 1 {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{counts:?}");
+            sleep(Duration::from_millis(50)).await;
+        }
+        worker.abort();
+        let bad = JobId::custom("bad".to_owned()).unwrap();
+        queue.retry(&bad, true).await.unwrap();
+        assert!(queue.remove(&bad).await.unwrap());
+        Ok("a parent in another slot: let be".to_owned())
     }]);
 }
 

@@ -2,28 +2,24 @@
 //!
 //! Never looks into a store.
 
-use std::collections::HashSet;
+mod families;
+mod jobs;
+mod queues;
+
+use std::collections::{HashSet, VecDeque};
 
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::QUEUES;
-use super::step::{HOUR_MS, Operation, Step, Verdict};
+use super::step::{HOUR_MS, Operation, Step, Verdict, Worker};
+use super::{PLAIN, QUEUES};
+
+pub(super) use self::jobs::DEDUPLICATIONS;
 
 /// When sequences begin: far from any time that a test machine shows.
 const BEGIN_MS: u64 = 1_900_000_000_000;
-/// The ids that producers choose; few, so that they meet.
-const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
-/// What the failure of a child means for its parent.
-const POLICIES: [&str; 5] = [
-    "",
-    "failParentOnFailure",
-    "continueParentOnFailure",
-    "ignoreDependencyOnFailure",
-    "removeDependencyOnFailure",
-];
 /// How many of the newest jobs are remembered.
 const REMEMBERED: usize = 30;
 
@@ -34,17 +30,17 @@ type Choose = fn(&mut Chooser) -> Operation;
 const TABLE: &[(u32, Choose)] = &[
     (240, Chooser::add),
     (50, Chooser::add_bulk),
-    (250, Chooser::claim),
-    (300, Chooser::settle),
-    (20, Chooser::hours),
+    (260, Chooser::claim),
+    (320, Chooser::settle),
+    (25, Chooser::hours),
     (20, Chooser::renew),
-    (15, Chooser::sweep),
-    (60, Chooser::change),
-    (20, Chooser::switch),
-    (0, Chooser::limit),
-    (0, Chooser::many),
-    (0, Chooser::flow),
-    (0, Chooser::schedule),
+    (25, Chooser::sweep),
+    (90, Chooser::change),
+    (25, Chooser::switch),
+    (25, Chooser::limit),
+    (30, Chooser::many),
+    (40, Chooser::flow),
+    (25, Chooser::schedule),
 ];
 
 /// A job whose run has begun.
@@ -60,9 +56,13 @@ struct Run {
 pub(super) struct Chooser {
     dice: StdRng,
     now: u64,
+    /// Steps that are to come before anything else is chosen.
+    planned: VecDeque<Operation>,
     /// The newest jobs, with their queues.
     jobs: Vec<(String, String)>,
     runs: Vec<Run>,
+    /// The jobs that have lost their lock and were not taken back yet.
+    abandoned: HashSet<(String, String)>,
     /// The jobs that have children, whose runs may end otherwise than they say.
     parents: HashSet<(String, String)>,
     tokens: u64,
@@ -75,8 +75,10 @@ impl Chooser {
         Self {
             dice,
             now: BEGIN_MS,
+            planned: VecDeque::new(),
             jobs: Vec::new(),
             runs: Vec::new(),
+            abandoned: HashSet::new(),
             parents: HashSet::new(),
             tokens: 0,
             nodes: 0,
@@ -86,9 +88,16 @@ impl Chooser {
     /// Chooses the next step.
     pub(super) fn next(&mut self) -> Step {
         self.now += self.dice.random_range(0..3_u64);
-        let operation = self.operation();
+        let operation = match self.planned.pop_front() {
+            Some(planned) => planned,
+            None => self.operation(),
+        };
         if let Operation::Hours { hours } = &operation {
+            let before = self.now;
             self.now += hours * HOUR_MS;
+            let is_lost = |run: &&Run| (before + 1..=self.now).contains(&run.locked_until);
+            let lost = self.runs.iter().filter(is_lost);
+            self.abandoned.extend(lost.map(|run| (run.queue.clone(), run.id.clone())));
         }
         Step { now: self.now, operation }
     }
@@ -97,24 +106,42 @@ impl Chooser {
     pub(super) fn learn(&mut self, step: &Step, answer: &Value) {
         match &step.operation {
             Operation::Flow { flow } if answer["error"].is_null() => self.learn_flow(flow, None),
+            Operation::Call { method: "obliterate", .. }
+                if !answer.is_object() || !answer["error"].is_null() => {}
             Operation::Call { queue, method: "obliterate", .. } => {
                 for run in self.runs.iter_mut().filter(|run| run.queue == *queue) {
                     run.locked_until = 0;
                 }
+                self.abandoned.retain(|(of, _)| of != queue);
+            }
+            Operation::Job { queue, id, method: "remove", .. } if answer["error"].is_null() => {
+                self.abandoned.remove(&(queue.clone(), id.clone()));
             }
             Operation::Call { queue, .. } => {
+                for id in answer["cleaned"].as_array().into_iter().flatten() {
+                    self.abandoned.remove(&(queue.clone(), id.as_str().unwrap().to_owned()));
+                }
                 for id in answer["ids"].as_array().into_iter().flatten() {
                     self.jobs.push((queue.clone(), id.as_str().unwrap().to_owned()));
                 }
             }
-            Operation::Claim { queue, token, lock }
-            | Operation::Settle { queue, token, lock, .. } => {
+            Operation::Sweep { queue, .. } => {
+                for id in answer["recovered"].as_array().into_iter().flatten() {
+                    self.abandoned.remove(&(queue.clone(), id.as_str().unwrap().to_owned()));
+                }
+            }
+            Operation::Claim { queue, token, worker }
+            | Operation::Settle { queue, token, worker, .. } => {
                 if let Operation::Settle { id, .. } = &step.operation {
                     self.forget_run(queue, id, token);
                 }
                 if let Some(id) = answer["claimed"].as_str() {
                     let (queue, token) = (queue.clone(), token.clone());
-                    let locked_until = step.now + lock;
+                    self.jobs.push((queue.clone(), id.to_owned()));
+                    let locked_until = step.now + worker.lock_duration;
+                    self.abandoned.remove(&(queue.clone(), id.to_owned()));
+                    // The token of a chain may have been that of an earlier run of the job.
+                    self.forget_run(&queue, id, &token);
                     self.runs.push(Run { queue, id: id.to_owned(), token, locked_until });
                 }
             }
@@ -163,97 +190,31 @@ impl Chooser {
         self.dice.random_ratio(percent, 100)
     }
 
-    fn add(&mut self) -> Operation {
-        let job = self.job();
-        let args = json!([job["name"], job["data"], job["opts"]]);
-        Operation::Call { queue: self.queue(), method: "add", args }
-    }
-
-    fn add_bulk(&mut self) -> Operation {
-        let jobs: Vec<Value> = (0..self.dice.random_range(1..5)).map(|_| self.job()).collect();
-        Operation::Call { queue: self.queue(), method: "addBulk", args: json!([jobs]) }
-    }
-
-    fn job(&mut self) -> Value {
-        let data = json!({ "n": self.dice.random_range(0..1000) });
-        json!({ "name": "work", "data": data, "opts": self.options() })
-    }
-
-    fn options(&mut self) -> Value {
-        let mut options = Map::new();
-        let mut put = |name: &str, value: Value| {
-            options.insert(name.to_owned(), value);
-        };
-        if self.chance(20) {
-            put("jobId", (*NAMES.choose(&mut self.dice).unwrap()).into());
-        }
-        if self.chance(25) {
-            put("delay", self.delay().into());
-        }
-        if self.chance(25) {
-            put("priority", self.dice.random_range(1..4).into());
-        }
-        if self.chance(10) {
-            put("lifo", true.into());
-        }
-        if self.chance(40) {
-            put("attempts", self.dice.random_range(1..4).into());
-        }
-        if self.chance(30) {
-            put("backoff", self.backoff());
-        }
-        if self.chance(50) {
-            put("removeOnComplete", self.retention());
-        }
-        if self.chance(50) {
-            put("removeOnFail", self.retention());
-        }
-        if self.chance(10) {
-            put("stackTraceLimit", self.dice.random_range(0..3).into());
-        }
-        if self.chance(10) {
-            put("timestamp", (self.now - self.dice.random_range(0..5000_u64)).into());
-        }
-        Value::Object(options)
-    }
-
-    fn delay(&mut self) -> u64 {
-        match self.dice.random_range(0..3) {
-            0 => self.dice.random_range(1..20),
-            1 => self.dice.random_range(1..1000),
-            _ => HOUR_MS * self.dice.random_range(1..4),
-        }
-    }
-
-    fn backoff(&mut self) -> Value {
-        let delay = self.delay();
-        match self.dice.random_range(0..3) {
-            0 => delay.into(),
-            1 => json!({ "type": "fixed", "delay": delay }),
-            _ => json!({ "type": "exponential", "delay": delay }),
-        }
-    }
-
-    fn retention(&mut self) -> Value {
-        // 0 is another word for true, which our options do not keep apart.
-        let count = self.dice.random_range(1..8);
-        match self.dice.random_range(0..5) {
-            0 => true.into(),
-            1 => false.into(),
-            2 => count.into(),
-            3 => json!({ "age": self.dice.random_range(0..4) * 3600 }),
-            _ => json!({ "age": self.dice.random_range(1..4) * 3600, "count": count }),
-        }
-    }
-
     fn lock(&mut self) -> u64 {
-        HOUR_MS * self.dice.random_range(1..4)
+        HOUR_MS * self.dice.random_range(1..5)
+    }
+
+    fn worker(&mut self) -> Worker {
+        let limiter = if self.chance(20) {
+            let max = self.dice.random_range(1..5);
+            json!({ "max": max, "duration": HOUR_MS * self.dice.random_range(1..3) })
+        } else {
+            Value::Null
+        };
+        let mut keep = || if self.chance(30) { self.worker_retention() } else { Value::Null };
+        let (remove_on_complete, remove_on_fail) = (keep(), keep());
+        let metrics = match self.chance(40) {
+            true => json!({ "maxDataPoints": self.dice.random_range(1..5) }),
+            false => Value::Null,
+        };
+        let lock_duration = self.lock();
+        Worker { lock_duration, limiter, remove_on_complete, remove_on_fail, metrics }
     }
 
     fn claim(&mut self) -> Operation {
         self.tokens += 1;
         let token = format!("token-{}", self.tokens);
-        Operation::Claim { queue: self.queue(), token, lock: self.lock() }
+        Operation::Claim { queue: self.queue(), token, worker: self.worker() }
     }
 
     fn settle(&mut self) -> Operation {
@@ -267,21 +228,42 @@ impl Chooser {
             return Operation::SettleLost { queue, id, token };
         }
         let verdict = self.verdict();
-        // A job that goes to `delayed` while another is fetched: the package then does not write
-        // when it is due into `marker`, as its base marker wakes somebody who looks; ours always
-        // does. The sequences do not play that, since the difference would stay.
-        let ends = matches!(verdict, Verdict::Complete { .. } | Verdict::FailForGood { .. });
         let is_parent = self.parents.contains(&(queue.clone(), id.clone()));
-        let fetch = ends && !is_parent && self.chance(50);
-        Operation::Settle { queue, id, token, verdict, fetch, lock: self.lock() }
+        let fetch = !is_parent && self.chance(50);
+        let mut worker = self.worker();
+        if is_parent {
+            // A parent that fails in place of completing is kept as it says itself, or for ever.
+            worker.remove_on_fail = Value::Null;
+        }
+        Operation::Settle { queue, id, token, verdict, fetch, worker }
     }
 
+    /// Lets time go by, after what lets at most one run of each queue be lost: a sweep takes the
+    /// lost ones back in the order of a set, which is none.
     fn hours(&mut self) -> Operation {
-        Operation::Hours { hours: self.dice.random_range(1..3) }
+        let hours = self.dice.random_range(1..3);
+        let then = self.now + hours * HOUR_MS + HOUR_MS / 2;
+        for queue in QUEUES {
+            let mut lost = self.abandoned.iter().filter(|(of, _)| of == queue).count();
+            for run in self.runs.iter_mut().filter(|run| run.queue == queue) {
+                if run.locked_until <= self.now || run.locked_until > then {
+                    continue;
+                }
+                lost += 1;
+                if lost > 1 {
+                    let lock = (hours + 1) * HOUR_MS;
+                    run.locked_until = self.now + lock;
+                    let (queue, id, token) = (run.queue.clone(), run.id.clone(), run.token.clone());
+                    self.planned.push_back(Operation::Renew { queue, id, token, lock });
+                }
+            }
+        }
+        self.planned.push_back(Operation::Hours { hours });
+        self.planned.pop_front().unwrap_or(Operation::Hours { hours })
     }
 
     fn sweep(&mut self) -> Operation {
-        Operation::Sweep { queue: self.queue() }
+        Operation::Sweep { queue: self.queue(), most: self.dice.random_range(0..3) }
     }
 
     fn renew(&mut self) -> Operation {
@@ -310,7 +292,8 @@ impl Chooser {
             2 => ("updateData", json!([{ "changed": number }])),
             3 => ("changeDelay", json!([self.delay()])),
             4 => {
-                let priority = self.dice.random_range(0..4);
+                let most = if queue == PLAIN { 1 } else { 4 };
+                let priority = self.dice.random_range(0..most);
                 ("changePriority", json!([{ "priority": priority, "lifo": self.chance(30) }]))
             }
             5 => ("promote", json!([])),
@@ -322,110 +305,6 @@ impl Chooser {
             _ => ("remove", json!([{ "removeChildren": false }])),
         };
         Operation::Job { queue, id, method, args }
-    }
-
-    /// Stops or starts a whole queue.
-    fn switch(&mut self) -> Operation {
-        let method = if self.chance(35) { "pause" } else { "resume" };
-        Operation::Call { queue: self.queue(), method, args: json!([]) }
-    }
-
-    fn limit(&mut self) -> Operation {
-        let (number, hours) =
-            (self.dice.random_range(1..4), self.dice.random_range(1..3) * HOUR_MS);
-        let (method, args) = match self.dice.random_range(0..6) {
-            0 => ("setGlobalRateLimit", json!([number, hours])),
-            1 => ("removeGlobalRateLimit", json!([])),
-            2 => ("setGlobalConcurrency", json!([number])),
-            3 => ("removeGlobalConcurrency", json!([])),
-            4 => ("rateLimit", json!([hours])),
-            _ => ("removeRateLimitKey", json!([])),
-        };
-        Operation::Call { queue: self.queue(), method, args }
-    }
-
-    /// Something about many jobs.
-    fn many(&mut self) -> Operation {
-        let (method, args) = match self.dice.random_range(0..20) {
-            0..8 => {
-                let states = ["completed", "failed", "wait", "delayed", "prioritized", "active"];
-                let grace = self.dice.random_range(0..3) * HOUR_MS;
-                let limit = self.dice.random_range(0..6);
-                ("clean", json!([grace, limit, states.choose(&mut self.dice).unwrap()]))
-            }
-            8..11 => ("drain", json!([self.chance(50)])),
-            11..15 => {
-                let state = if self.chance(50) { "completed" } else { "failed" };
-                ("retryJobs", json!([{ "state": state }]))
-            }
-            15..19 => ("promoteJobs", json!([])),
-            _ => ("obliterate", json!([{ "force": self.chance(50) }])),
-        };
-        Operation::Call { queue: self.queue(), method, args }
-    }
-
-    fn flow(&mut self) -> Operation {
-        let mut flow = self.node(0);
-        if self.chance(20)
-            && let Some((queue, id)) = self.jobs.choose(&mut self.dice).cloned()
-        {
-            flow["opts"]["parent"] = json!({ "queue": format!("bull:{queue}"), "id": id });
-        }
-        Operation::Flow { flow }
-    }
-
-    /// A job of a flow with those below it.
-    fn node(&mut self, depth: u32) -> Value {
-        let mut job = self.job();
-        let options = job["opts"].as_object_mut().unwrap();
-        options.remove("deduplication");
-        if !options.contains_key("jobId") {
-            self.nodes += 1;
-            options.insert("jobId".to_owned(), format!("n{}", self.nodes).into());
-        }
-        if depth > 0
-            && let Some(policy) = POLICIES.choose(&mut self.dice)
-            && !policy.is_empty()
-        {
-            options.insert((*policy).to_owned(), true.into());
-        }
-        job["queueName"] = self.queue().into();
-        let children = if depth > 1 { 0 } else { self.dice.random_range(0..3) };
-        let children: Vec<Value> = (0..children).map(|_| self.node(depth + 1)).collect();
-        if !children.is_empty() {
-            job["children"] = children.into();
-        }
-        job
-    }
-
-    fn schedule(&mut self) -> Operation {
-        let id = *["s", "t"].choose(&mut self.dice).unwrap();
-        if self.chance(25) {
-            let args = json!([id]);
-            return Operation::Call { queue: self.queue(), method: "removeJobScheduler", args };
-        }
-        let mut repeat = match self.dice.random_range(0..4) {
-            0 => json!({ "every": self.dice.random_range(1..200) }),
-            1 => json!({ "every": HOUR_MS / 2 * self.dice.random_range(1..5) }),
-            2 => json!({ "pattern": "*/20 * * * *", "tz": "Europe/Berlin" }),
-            _ => json!({ "pattern": "0 30 2 * * 1-5", "tz": "America/New_York" }),
-        };
-        if self.chance(20) {
-            repeat["limit"] = self.dice.random_range(1..4).into();
-        }
-        if self.chance(15) {
-            repeat["endDate"] = (self.now + 5 * HOUR_MS).into();
-        }
-        if self.chance(15) {
-            repeat["startDate"] = (self.now + HOUR_MS).into();
-        }
-        let mut template = self.job();
-        let options = template["opts"].as_object_mut().unwrap();
-        for own in ["jobId", "delay", "timestamp", "deduplication"] {
-            options.remove(own);
-        }
-        let args = json!([id, repeat, template]);
-        Operation::Call { queue: self.queue(), method: "upsertJobScheduler", args }
     }
 
     fn verdict(&mut self) -> Verdict {

@@ -20,7 +20,7 @@ pub(super) enum Content {
     Ranked(Vec<(String, String)>),
     Hash(BTreeMap<String, String>),
     /// Events, each with its fields but not its id.
-    Stream(Vec<BTreeMap<String, String>>),
+    Stream(Vec<Event>),
 }
 
 /// A key.
@@ -30,6 +30,9 @@ pub(super) struct Entry {
     /// In how many hours it ends by itself.
     pub(super) hours_left: Option<u64>,
 }
+
+/// An event of a stream, without its id.
+pub(super) type Event = BTreeMap<String, String>;
 
 /// All keys by their names.
 pub(super) type Dump = BTreeMap<String, Entry>;

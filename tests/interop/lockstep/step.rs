@@ -28,17 +28,39 @@ pub(super) enum Operation {
     /// A tree of jobs as BullMQ's flow producer takes it.
     Flow { flow: Value },
     /// Takes the next job.
-    Claim { queue: String, token: String, lock: u64 },
+    Claim { queue: String, token: String, worker: Worker },
     /// Ends the run of a job that was claimed, and takes the next one if `fetch` is set.
-    Settle { queue: String, id: String, token: String, verdict: Verdict, fetch: bool, lock: u64 },
+    Settle {
+        queue: String,
+        id: String,
+        token: String,
+        verdict: Verdict,
+        fetch: bool,
+        worker: Worker,
+    },
     /// Fails a job whose lock is lost, which must change nothing.
     SettleLost { queue: String, id: String, token: String },
     /// Renews a lock.
     Renew { queue: String, id: String, token: String, lock: u64 },
-    /// Looks for jobs whose worker is gone.
-    Sweep { queue: String },
+    /// Looks for jobs whose worker is gone; more than so many stalls fail a job.
+    Sweep { queue: String, most: u32 },
     /// Nothing but time goes by: whole hours.
     Hours { hours: u64 },
+}
+
+/// The options of a worker, in BullMQ's spelling.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Worker {
+    /// How long its locks hold, in milliseconds.
+    pub(super) lock_duration: u64,
+    /// How many jobs it starts in a time: `{ max, duration }`, or null.
+    pub(super) limiter: Value,
+    /// How long it keeps jobs whose producer did not say; null for all of them.
+    pub(super) remove_on_complete: Value,
+    pub(super) remove_on_fail: Value,
+    /// How many minutes of metrics it keeps: `{ maxDataPoints }`, or null.
+    pub(super) metrics: Value,
 }
 
 /// How a run ends.

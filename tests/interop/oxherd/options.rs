@@ -42,7 +42,7 @@ pub(super) fn job(name: &Value, data: &Value, options: &Value) -> Result<NewJob,
 }
 
 /// Reads the options of a worker.
-pub(super) fn worker(options: &Value) -> WorkerOptions {
+pub(crate) fn worker(options: &Value) -> WorkerOptions {
     let ms = |option: &str| Duration::from_millis(options[option].as_u64().unwrap_or(1000));
     let count_of = |value: &Value| value.as_u64().and_then(|count| u32::try_from(count).ok());
     let count = |option: &str| count_of(&options[option]);

@@ -36,7 +36,8 @@ pub(super) struct Erased {
 }
 
 impl QueueState {
-    /// Removes up to `most` jobs of a state, the oldest first, leaving out the first `skip`.
+    /// Looks at up to `most` jobs of a state, from the oldest on, leaving out the first `skip`, and
+    /// removes those that may go.
     pub(super) fn erase(
         &mut self,
         state: JobState,
@@ -45,36 +46,42 @@ impl QueueState {
         cutoff_ms: Option<u64>,
         now_ms: u64,
     ) -> Outcome {
-        let candidates = self.oldest(state, usize::try_from(skip).unwrap_or(usize::MAX));
+        let is_list = matches!(state, JobState::Waiting | JobState::Active);
+        let most = usize::try_from(most).unwrap_or(usize::MAX).min(STEP_MAX);
+        let candidates = self.oldest(state, usize::try_from(skip).unwrap_or(usize::MAX), most);
         let armed: HashSet<JobId> =
             self.schedulers.values().map(|body| body.run_at(body.next_ms)).collect();
-        let mut erased = Erased { ids: Vec::new(), kept: 0, more: candidates.len() == STEP_MAX };
+        let mut erased = Erased { ids: Vec::new(), kept: 0, more: candidates.len() == most };
         for id in candidates {
-            if erased.ids.len() as u64 >= most {
-                erased.more = true;
-                break;
-            }
-            if armed.contains(&id) || !self.is_older(&id, state, cutoff_ms, now_ms) {
+            // The run of a series that is over may have ended.
+            if (armed.contains(&id) && !state.is_final())
+                || !self.is_older(&id, state, cutoff_ms, now_ms)
+            {
                 erased.kept += 1;
                 continue;
             }
-            self.erase_one(&id);
             erased.ids.push(id);
         }
+        // A list is read from its head, that is from the youngest, as in BullMQ.
+        if is_list {
+            erased.ids.reverse();
+        }
+        erased.ids.iter().for_each(|id| self.erase_one(id, now_ms));
         Outcome::Erased(erased)
     }
 
-    fn oldest(&self, state: JobState, skip: usize) -> Vec<JobId> {
+    fn oldest(&self, state: JobState, skip: usize, most: usize) -> Vec<JobId> {
         let id = |slot: &Slot| self.live[*slot].body.id.clone();
         match state {
-            JobState::Waiting => self.waiting.values().skip(skip).take(STEP_MAX).map(id).collect(),
+            JobState::Waiting => self.waiting.values().skip(skip).take(most).map(id).collect(),
             JobState::Prioritized => {
-                self.prioritized.values().skip(skip).take(STEP_MAX).map(id).collect()
+                self.prioritized.values().skip(skip).take(most).map(id).collect()
             }
-            JobState::Delayed => self.delayed.values().skip(skip).take(STEP_MAX).map(id).collect(),
-            JobState::Active => self.active.values().skip(skip).take(STEP_MAX).map(id).collect(),
+            JobState::Delayed => self.delayed.values().skip(skip).take(most).map(id).collect(),
+            JobState::Active => self.active.values().skip(skip).take(most).map(id).collect(),
             JobState::Completed | JobState::Failed => {
-                self.ended.order(state).values().skip(skip).take(STEP_MAX).cloned().collect()
+                let ended = self.ended.order(state).keys().skip(skip).take(most);
+                ended.map(|(_, id)| id.clone()).collect()
             }
             JobState::WaitingChildren => Vec::new(),
         }
@@ -97,16 +104,17 @@ impl QueueState {
         cutoff_ms.is_none_or(|cutoff| since_ms <= cutoff)
     }
 
-    pub(super) fn erase_one(&mut self, id: &JobId) {
+    pub(super) fn erase_one(&mut self, id: &JobId, now_ms: u64) {
         if let Some(Standing::Ended(key)) = self.index.get(id) {
             let key = *key;
-            self.ended.remove(key, false);
+            self.ended.remove(id, key, false);
             self.index.remove(id);
         } else {
             self.take_out(id);
         }
         self.deduplications.remove_job(id);
         self.families.erased(id);
+        self.tell_own_parents(now_ms);
     }
 
     pub(super) fn cleaned(&mut self, count: u64, now_ms: u64) -> Outcome {
@@ -114,14 +122,14 @@ impl QueueState {
     }
 
     /// Removes everything; only the event positions go on, for they must never go back.
-    pub(super) fn obliterate(&mut self, force: bool) -> Outcome {
+    pub(super) fn obliterate(&mut self, force: bool, now_ms: u64) -> Outcome {
         if !force && !self.active.is_empty() {
             return Outcome::Denied(still_active(self.active.len() as u64));
         }
         let mut ids: Vec<JobId> = self.index.keys().cloned().collect();
         // In the same order whenever the journal is repeated: parents in other queues hear of it.
         ids.sort_unstable();
-        ids.iter().for_each(|id| self.erase_one(id));
+        ids.iter().for_each(|id| self.erase_one(id, now_ms));
         self.schedulers.clear();
         self.limiting = Limiting::default();
         self.meters = Meters::default();
@@ -173,8 +181,9 @@ impl Clear for QueueHandle {
 
     async fn drain(&self, delayed: bool) -> Result<u64> {
         let mut removed = 0;
-        let lines = [JobState::Waiting, JobState::Prioritized].into_iter();
-        for state in lines.chain(delayed.then_some(JobState::Delayed)) {
+        let delayed = delayed.then_some(JobState::Delayed);
+        let lines = [JobState::Waiting].into_iter().chain(delayed);
+        for state in lines.chain([JobState::Prioritized]) {
             removed += self.erase_all(state, None, u64::MAX).await?.len() as u64;
         }
         Ok(removed)
@@ -228,7 +237,8 @@ impl QueueHandle {
     ) -> Result<Vec<JobId>> {
         let (mut removed, mut skip) = (Vec::new(), 0);
         loop {
-            let most = limit.saturating_sub(removed.len() as u64).min(STEP_MAX as u64);
+            // Only so many are looked at as may be removed, as in BullMQ.
+            let most = limit.saturating_sub(removed.len() as u64 + skip).min(STEP_MAX as u64);
             if most == 0 {
                 return Ok(removed);
             }

@@ -94,7 +94,10 @@ impl QueueState {
         };
         let asked = self.live[slot].cancel_requested;
         let cancelled = asked && !matches!(verdict, Verdict::Complete { .. });
+        let completes = matches!(verdict, Verdict::Complete { .. });
         let verdict = self.with_children_in_mind(slot, verdict, attempts_max);
+        // What a worker keeps of completed jobs is not meant for one that fails after all.
+        let keep = keep.filter(|_| !completes || matches!(verdict, Verdict::Complete { .. }));
         self.note_failure(slot, &verdict);
         let verdict = if cancelled { cancel_verdict() } else { verdict };
         if uses_attempt(&verdict) {
@@ -116,6 +119,8 @@ impl QueueState {
                 (JobState::Failed, version)
             }
             Verdict::Retry { pause, .. } if millis(pause) == 0 => {
+                // It stands behind those that became due before.
+                self.promote_due(now_ms);
                 let side = self.own_side(slot);
                 let version = self.enqueue(slot, side, Some(JobState::Active), now_ms);
                 (self.live[slot].place.state(), version)
@@ -129,7 +134,7 @@ impl QueueState {
                 (self.live[slot].place.state(), version)
             }
             Verdict::WaitForChildren => {
-                (JobState::WaitingChildren, self.await_children(slot, now_ms))
+                (JobState::WaitingChildren, self.await_children(slot, now_ms, now_ms))
             }
         };
         if let Some(kept) = metrics {

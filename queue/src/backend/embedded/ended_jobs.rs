@@ -42,7 +42,9 @@ impl Graves {
     }
 }
 
-type Order = BTreeMap<(u64, u64), JobId>;
+/// Ended jobs by the time of their end, those of one millisecond by their ids, as in BullMQ; with
+/// their serials.
+type Order = BTreeMap<(u64, JobId), u64>;
 
 /// The ended jobs.
 #[derive(Debug, Default)]
@@ -86,7 +88,7 @@ impl EndedJobs {
 
     /// Takes a job whose record is in the tables.
     pub(super) fn restore(&mut self, key: EndedKey, id: JobId) {
-        self.order_mut(key.state).insert((key.finished_ms, key.serial), id);
+        self.order_mut(key.state).insert((key.finished_ms, id), key.serial);
     }
 
     /// Returns the record if it is in memory; if not, the tables have it.
@@ -95,8 +97,8 @@ impl EndedJobs {
     }
 
     /// Takes a job out; its log stays if another life of the job goes on with it.
-    pub(super) fn remove(&mut self, key: EndedKey, keep_log: bool) {
-        self.order_mut(key.state).remove(&(key.finished_ms, key.serial));
+    pub(super) fn remove(&mut self, id: &JobId, key: EndedKey, keep_log: bool) {
+        self.order_mut(key.state).remove(&(key.finished_ms, id.clone()));
         let pending = self.pending.remove(&key.serial);
         let was_frozen = self.frozen.remove(&key.serial).is_some();
         if was_frozen || pending.is_none_or(|record| record.has_rows) {
@@ -112,16 +114,28 @@ impl EndedJobs {
         let Some(age_seconds) = keep.age_seconds else { return Vec::new() };
         let most = keep.limit.unwrap_or(u64::MAX).min(Retention::LIMIT_DEFAULT);
         let limit = now_ms.saturating_sub(age_seconds.saturating_mul(1000));
-        let aged = self.order(state).range(..=(limit, u64::MAX)).rev();
         let most = usize::try_from(most).unwrap_or(usize::MAX);
-        aged.take(most).map(|(_, id)| id.clone()).collect()
+        let aged = self.until(state, limit).rev();
+        aged.take(most).cloned().collect()
     }
 
-    /// Returns the jobs beyond the newest `count`.
+    /// Returns the jobs that ended until a time, the oldest first.
+    pub(super) fn until(
+        &self,
+        state: JobState,
+        until_ms: u64,
+    ) -> impl DoubleEndedIterator<Item = &JobId> {
+        let end = (until_ms.saturating_add(1), JobId::from_store(""));
+        self.order(state).range(..end).map(|((_, id), _)| id)
+    }
+
+    /// Returns the jobs beyond the newest `count`, the newest of them first.
     pub(super) fn beyond(&self, state: JobState, count: u64) -> Vec<JobId> {
         let order = self.order(state);
         let beyond = order.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
-        order.values().take(beyond).cloned().collect()
+        let mut ids: Vec<_> = order.keys().take(beyond).map(|(_, id)| id.clone()).collect();
+        ids.reverse();
+        ids
     }
 
     /// Gives the records to a checkpoint; they stay readable until it has ended.

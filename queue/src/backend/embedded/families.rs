@@ -1,13 +1,13 @@
 //! Parents and children in the state, and what the end of a child does to its parent.
 //!
-//! A parent may stand in another queue. So a queue only notes what its jobs mean for others, and the
-//! machine carries the notes over at the end of the operation. Pure: the answer depends on the state
+//! A parent may stand in another queue. So a queue notes what its jobs mean for parents; it tells its
+//! own at once, and the machine carries the other notes over at the end of the operation. Pure: the answer depends on the state
 //! alone.
 
 use std::collections::BTreeMap;
 
 use crate::event::{EventKind, Position};
-use crate::flow::{ChildFailure, ChildrenCounts};
+use crate::flow::{ChildFailure, ChildrenCounts, JobKey};
 use crate::job::{JobId, JobState, Payload};
 use crate::outcome::{Verdict, add_trace};
 
@@ -213,6 +213,19 @@ impl Families {
 }
 
 impl QueueState {
+    /// Tells the parents in this queue what was noted: what a job's end means for them comes before
+    /// the word of that end, and before the next claim, as in BullMQ.
+    pub(super) fn tell_own_parents(&mut self, now_ms: u64) {
+        let own = self.number;
+        let is_own = |note: &Note| note.link.parent.queue == own;
+        while let Some(at) = self.families.notes.iter().position(is_own) {
+            let note = self.families.notes.remove(at);
+            let child = Relative { queue: own, id: note.child.clone() };
+            let name = JobKey::new(&*self.name, child.id.clone()).to_string();
+            self.hear((child, true), &name, note, now_ms);
+        }
+    }
+
     /// Lets a parent, which is in this queue, know what happened to a child.
     pub(super) fn hear(
         &mut self,
@@ -258,7 +271,7 @@ impl QueueState {
             }
             (News::Failed(_), _) => self.release_if_done(&parent, now_ms),
             (News::Removed, _) => self.release_in_front(&parent, now_ms),
-            (News::Erased, _) => self.follow(&parent, is_here),
+            (News::Erased, _) => self.follow(&parent, is_here, now_ms),
             (News::Back, _) => {}
         }
     }
@@ -309,13 +322,13 @@ impl QueueState {
 
     /// The last child was erased: as in BullMQ a parent of the same queue goes as well, one of another
     /// runs; nothing is told.
-    fn follow(&mut self, parent: &JobId, is_here: bool) {
+    fn follow(&mut self, parent: &JobId, is_here: bool, now_ms: u64) {
         if !self.families.is_done(parent) {
             return;
         }
         let Some(slot) = self.waiting_parent(parent) else { return };
         if is_here {
-            self.erase_one(parent);
+            self.erase_one(parent, now_ms);
         } else {
             self.leave(slot);
             self.line_up_plain(slot, Side::Front);
@@ -337,14 +350,14 @@ impl QueueState {
         }
     }
 
-    /// Lets a job that stands nowhere wait for its children, and tells it.
-    pub(super) fn await_children(&mut self, slot: Slot, now_ms: u64) -> Position {
-        let order = self.next_order();
-        self.waiting_children.insert(order, slot);
+    /// Lets a job that stands nowhere wait for its children since some time, and tells it.
+    pub(super) fn await_children(&mut self, slot: Slot, since_ms: u64, now_ms: u64) -> Position {
         let job = self.live.change(slot);
-        job.place = Place::WaitingChildren { order };
+        job.place = Place::WaitingChildren { since_ms };
         job.since_ms = now_ms;
-        let id = Some(job.body.id.clone());
+        let id = job.body.id.clone();
+        self.waiting_children.insert((since_ms, id.clone()), slot);
+        let id = Some(id);
         self.events.push(now_ms, EventKind::Other { name: "waiting-children".to_owned(), id })
     }
 
@@ -367,7 +380,9 @@ impl QueueState {
             let before = body.history.as_ref().map_or_else(Vec::new, |h| h.stack_trace.clone());
             add_trace(before, reason, body.options.unpack().stack_trace_limit)
         };
-        if counts.failed > 0 {
+        // Who wants to complete hears of pending children first.
+        let is_pending = matches!(verdict, Verdict::Complete { .. }) && counts.unprocessed > 0;
+        if counts.failed > 0 && !is_pending {
             let why = "because it has at least one failed child";
             let reason = format!("Cannot complete job {id} {why}. {operation}");
             return Verdict::Fail { stack_trace: stack_trace(&reason), reason };
@@ -376,8 +391,13 @@ impl QueueState {
             Verdict::WaitForChildren if counts.unprocessed == 0 => Verdict::HandBack,
             Verdict::Complete { .. } if counts.unprocessed > 0 => {
                 let reason = format!("Job {id} has pending dependencies. {operation}");
-                let (stack_trace, pause) = (stack_trace(&reason), std::time::Duration::ZERO);
-                if body.attempts_made.saturating_add(1) < attempts_max {
+                let (stack_trace, made) =
+                    (stack_trace(&reason), body.attempts_made.saturating_add(1));
+                if made < attempts_max {
+                    // Without its dice: an operation has to do the same whenever it is repeated.
+                    let backoff = body.options.unpack().backoff;
+                    let pause = backoff.map(|backoff| backoff.with_jitter(0.0).pause(made));
+                    let pause = pause.unwrap_or_default();
                     return Verdict::Retry { reason, stack_trace, pause };
                 }
                 Verdict::Fail { reason, stack_trace }

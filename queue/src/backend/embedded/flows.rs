@@ -117,7 +117,8 @@ impl Machine {
             queue.events.push(now_ms, EventKind::Duplicated { id: at.id.clone() });
         } else if has_children {
             let slot = queue.admit_new(at.id.clone(), job, None, &mut moment);
-            queue.await_children(slot, now_ms);
+            let since_ms = queue.live[slot].body.timestamp_ms;
+            queue.await_children(slot, since_ms, now_ms);
         } else {
             queue.create(at.id.clone(), job, None, &mut moment);
         }

@@ -219,7 +219,7 @@ fn list(queue: &QueueState, query: ListQuery) -> Vec<Standing> {
         JobState::Delayed => page(queue.delayed.values().map(live), query),
         JobState::Active => page(queue.active.values().map(live), query),
         JobState::Completed | JobState::Failed => {
-            let ids = queue.ended.order(query.state).values();
+            let ids = queue.ended.order(query.state).keys().map(|(_, id)| id);
             let found = page(ids, query).into_iter();
             found.filter_map(|id| queue.index.get(id).copied()).collect()
         }

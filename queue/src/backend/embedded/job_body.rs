@@ -173,7 +173,7 @@ pub(super) enum Place {
     Delayed { due_ms: u64, order: i64 },
     Active { order: i64 },
     Prioritized { priority: u32, turn: i64 },
-    WaitingChildren { order: i64 },
+    WaitingChildren { since_ms: u64 },
 }
 
 encoded_enum!(Place {
@@ -181,7 +181,7 @@ encoded_enum!(Place {
     1 => Delayed { due_ms, order },
     2 => Active { order },
     3 => Prioritized { priority, turn },
-    4 => WaitingChildren { order },
+    4 => WaitingChildren { since_ms },
 });
 
 impl Place {

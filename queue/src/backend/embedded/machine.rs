@@ -137,7 +137,7 @@ impl Machine {
                 queue.erase(state, skip, most, cutoff_ms, now_ms)
             }
             Operation::Cleaned { count } => queue.cleaned(count, now_ms),
-            Operation::Obliterate { force } => queue.obliterate(force),
+            Operation::Obliterate { force } => queue.obliterate(force, now_ms),
             Operation::RetryAll { ended, .. } => queue.retry_all(ended, &mut moment),
             Operation::PromoteAll {} => queue.promote_all(now_ms),
             Operation::SetRate { rate } => queue.set_rate(rate),
@@ -152,8 +152,9 @@ impl Machine {
     fn open(&mut self, name: Arc<str>) -> QueueNumber {
         let known = self.queues().find(|(_, queue)| queue.name == name).map(|(number, _)| number);
         known.unwrap_or_else(|| {
-            self.queues.push(QueueState::new(name));
-            u32::try_from(self.queues.len() - 1).unwrap_or(u32::MAX)
+            let number = u32::try_from(self.queues.len()).unwrap_or(u32::MAX);
+            self.queues.push(QueueState::new(name, number));
+            number
         })
     }
 
@@ -204,7 +205,7 @@ impl Machine {
         let input = &mut Input::new(bytes);
         let last_serial = u64::decode(input)?;
         let mut queues: Vec<_> =
-            Vec::<Head>::decode(input)?.into_iter().map(Head::into_queue).collect();
+            (0..).zip(Vec::<Head>::decode(input)?).map(Head::into_queue).collect();
         // Heads that were written before there were schedulers and flows end here.
         if !input.is_empty() {
             let bodies = Vec::<Vec<SchedulerBody>>::decode(input)?;
@@ -254,7 +255,9 @@ impl QueueState {
             Place::Waiting { order } => self.waiting.insert(order, slot),
             Place::Delayed { due_ms, order } => self.delayed.insert((due_ms, order), slot),
             Place::Active { order } => self.active.insert(order, slot),
-            Place::WaitingChildren { order } => self.waiting_children.insert(order, slot),
+            Place::WaitingChildren { since_ms } => {
+                self.waiting_children.insert((since_ms, id), slot)
+            }
             Place::Prioritized { priority, turn } => {
                 self.prioritized.insert((priority, turn, id), slot)
             }
@@ -310,19 +313,19 @@ impl Head {
         }
     }
 
-    fn into_queue(self) -> QueueState {
+    fn into_queue((number, head): (QueueNumber, Self)) -> QueueState {
         let mut queue = QueueState {
-            paused: self.paused,
-            last_id: self.last_id,
-            back: self.back,
-            front: self.front,
-            swept_until_ms: self.swept_until_ms,
-            deduplications: self.deduplications,
-            limiting: self.limiting,
-            events: EventRing::starting_after(Position { ms: self.last_ms, seq: self.last_seq }),
-            ..QueueState::new(self.name)
+            paused: head.paused,
+            last_id: head.last_id,
+            back: head.back,
+            front: head.front,
+            swept_until_ms: head.swept_until_ms,
+            deduplications: head.deduplications,
+            limiting: head.limiting,
+            events: EventRing::starting_after(Position { ms: head.last_ms, seq: head.last_seq }),
+            ..QueueState::new(head.name, number)
         };
-        queue.ended.graves = self.graves;
+        queue.ended.graves = head.graves;
         queue
     }
 }

@@ -48,7 +48,13 @@ pub(super) fn prepare(
         return None;
     }
     match complete(machine, connection, &mut stamped) {
-        Ok(log) => Some(Change { stamped, log_row: log.zip(log_row), reply }),
+        Ok(log) => {
+            let log_row = log.zip(log_row).map(|((log, own), row)| {
+                // Without a word of the caller it is as the job's options say.
+                (log, LogRow { keep: row.keep.or(own), ..row })
+            });
+            Some(Change { stamped, log_row, reply })
+        }
         Err(error) => {
             answer(reply, Outcome::Denied(error));
             None
@@ -56,12 +62,13 @@ pub(super) fn prepare(
     }
 }
 
-/// Adds to an operation what it needs of ended jobs; returns the key of the log that it writes to.
+/// Adds to an operation what it needs of ended jobs; returns the key of the log that it writes to,
+/// and how many rows of it the job's options keep.
 fn complete(
     machine: &Machine,
     connection: Option<&Connection>,
     stamped: &mut Stamped,
-) -> Result<Option<u64>> {
+) -> Result<Option<(u64, Option<u64>)>> {
     let queue = stamped.queue;
     let read = |id: &JobId| ended_job(machine, connection, queue, id);
     match &mut stamped.operation {
@@ -86,14 +93,22 @@ fn complete(
         }
         Operation::RetryAll { state, until_ms, ended } => {
             let Some(queue) = machine.queue(queue) else { return Ok(None) };
-            let ids = queue.ended.order(*state).range(..=(*until_ms, u64::MAX));
-            for (_, id) in ids.take(REQUEUED_MAX) {
+            for id in queue.ended.until(*state, *until_ms).take(REQUEUED_MAX) {
                 ended.extend(read(id)?);
             }
         }
         Operation::Logged { id } => {
-            let log = machine.queue(queue).and_then(|queue| queue.log_of(id));
-            return log.map(Some).ok_or_else(|| QueueError::NoSuchJob(id.clone()));
+            let found = machine.queue(queue).and_then(|queue| {
+                let own = match queue.index.get(id)? {
+                    Standing::Live(slot) => queue.live[*slot].body.options.unpack().keep_logs,
+                    Standing::Ended(_) => None,
+                };
+                Some((queue.log_of(id)?, own))
+            });
+            let (log, own) = found.ok_or_else(|| QueueError::NoSuchJob(id.clone()))?;
+            let ended = read(id)?;
+            let own = own.or(ended.and_then(|ended| ended.record.body.options.unpack().keep_logs));
+            return Ok(Some((log, own)));
         }
         _ => {}
     }

@@ -133,8 +133,9 @@ impl QueueState {
         if run.is_none_or(|run| run.generation >= job.generation) {
             return Submitted::Unchanged { state: key.state };
         }
-        self.ended.remove(key, true);
+        self.ended.remove(&id, key, true);
         self.families.back(&id);
+        self.tell_own_parents(moment.now_ms);
         Submitted::Again { version: self.create(id, job, Some(key), moment) }
     }
 
@@ -175,9 +176,10 @@ impl QueueState {
         if let Some(Standing::Ended(key)) = self.index.get(&body.id) {
             let key = *key;
             body.has_log = key.has_log;
-            self.ended.remove(key, true);
+            self.ended.remove(&body.id, key, true);
         }
         self.families.back(&body.id);
+        self.tell_own_parents(moment.now_ms);
         body.serial = moment.next_serial();
         body.data = Some(data);
         body.data_stored = false;
@@ -199,7 +201,7 @@ impl QueueState {
             None => return Outcome::Removed(false),
             Some(Standing::Ended(key)) => {
                 let key = *key;
-                self.ended.remove(key, false);
+                self.ended.remove(id, key, false);
                 key.state
             }
             Some(Standing::Live(slot)) => {
@@ -220,6 +222,7 @@ impl QueueState {
         self.index.remove(id);
         self.deduplications.remove_job(id);
         self.families.removed(id);
+        self.tell_own_parents(now_ms);
         self.events.push(now_ms, EventKind::Removed { id: id.clone(), prev: Some(prev) });
         Outcome::Removed(true)
     }

@@ -17,6 +17,7 @@ use super::families::Families;
 use super::job_body::{JobBody, LiveJob, Place, Record};
 use super::limiting::Limiting;
 use super::metering::Meters;
+use super::operation::QueueNumber;
 use super::scheduling::SchedulerBody;
 use super::slots::{Slot, Slots};
 
@@ -59,6 +60,7 @@ pub(super) enum End {
 #[derive(Debug)]
 pub(super) struct QueueState {
     pub(super) name: Arc<str>,
+    pub(super) number: QueueNumber,
     pub(super) paused: bool,
     /// The last id that the queue gave, as BullMQ's `id` counts.
     pub(super) last_id: u64,
@@ -75,7 +77,8 @@ pub(super) struct QueueState {
     pub(super) prioritized: BTreeMap<(u32, i64, JobId), Slot>,
     pub(super) delayed: BTreeMap<(u64, i64), Slot>,
     pub(super) active: BTreeMap<i64, Slot>,
-    pub(super) waiting_children: BTreeMap<i64, Slot>,
+    /// By the time since which they wait, then by their ids, as in BullMQ.
+    pub(super) waiting_children: BTreeMap<(u64, JobId), Slot>,
     pub(super) ended: EndedJobs,
     pub(super) deduplications: Deduplications,
     pub(super) limiting: Limiting,
@@ -86,9 +89,10 @@ pub(super) struct QueueState {
 }
 
 impl QueueState {
-    pub(super) fn new(name: Arc<str>) -> Self {
+    pub(super) fn new(name: Arc<str>, number: QueueNumber) -> Self {
         Self {
             name,
+            number,
             paused: false,
             last_id: 0,
             back: 0,
@@ -260,7 +264,10 @@ impl QueueState {
             Place::Waiting { order } => self.waiting.remove(&order),
             Place::Delayed { due_ms, order } => self.delayed.remove(&(due_ms, order)),
             Place::Active { order } => self.active.remove(&order),
-            Place::WaitingChildren { order } => self.waiting_children.remove(&order),
+            Place::WaitingChildren { since_ms } => {
+                let id = self.live[slot].body.id.clone();
+                self.waiting_children.remove(&(since_ms, id))
+            }
             Place::Prioritized { priority, turn } => {
                 let id = self.live[slot].body.id.clone();
                 self.prioritized.remove(&(priority, turn, id))
@@ -291,6 +298,7 @@ impl QueueState {
         let mut body = self.live.remove(slot).body;
         let id = body.id.clone();
         self.families.ended(&id, &end);
+        self.tell_own_parents(moment.now_ms);
         let (state, result, event) = match end {
             End::Completed(result) => {
                 let event = EventKind::Completed { id: id.clone(), result: result.clone() };
@@ -307,6 +315,7 @@ impl QueueState {
             self.index.remove(&id);
             self.deduplications.forget_job(&id);
             self.families.removed(&id);
+            self.tell_own_parents(moment.now_ms);
             self.bury(&body);
         } else {
             let Moment { now_ms: finished_ms, number, .. } = *moment;
@@ -321,17 +330,18 @@ impl QueueState {
 
     /// Removes the jobs that have to go now that a job of their state ended, as BullMQ does.
     fn evict(&mut self, state: JobState, keep: Retention, now_ms: u64) {
-        self.forget(self.ended.aged(state, now_ms, keep));
+        self.forget(self.ended.aged(state, now_ms, keep), now_ms);
         let beyond = keep.count.map(|count| self.ended.beyond(state, count));
-        self.forget(beyond.unwrap_or_default());
+        self.forget(beyond.unwrap_or_default(), now_ms);
     }
 
-    fn forget(&mut self, ids: Vec<JobId>) {
+    fn forget(&mut self, ids: Vec<JobId>, now_ms: u64) {
         for id in ids {
             if let Some(Standing::Ended(key)) = self.index.remove(&id) {
-                self.ended.remove(key, false);
+                self.ended.remove(&id, key, false);
                 self.deduplications.forget_job(&id);
                 self.families.removed(&id);
+                self.tell_own_parents(now_ms);
             }
         }
     }

@@ -164,6 +164,8 @@ impl QueueState {
         }
         body.offset_ms = match body.every_ms {
             Some(every_ms) if leaving.is_none() => given.or(Some(slot_ms % every_ms.max(1))),
+            // A pattern that replaces nothing begins anew.
+            None if leaving.is_none() => Some(0),
             _ => given.or(kept),
         };
         (body.iterations, body.next_ms) = (iterations, slot_ms);

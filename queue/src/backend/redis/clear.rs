@@ -34,8 +34,9 @@ impl Clear for RedisQueue {
 
     async fn drain(&self, delayed: bool) -> Result<u64> {
         let mut removed = 0;
-        let lines = ["wait", "paused", "prioritized"].into_iter();
-        for structure in lines.chain(delayed.then_some("delayed")) {
+        let delayed = delayed.then_some("delayed");
+        let lines = ["wait", "paused"].into_iter().chain(delayed);
+        for structure in lines.chain(["prioritized"]) {
             removed += self.erase(structure, None, u64::MAX).await?.len() as u64;
         }
         Ok(removed)
@@ -75,7 +76,8 @@ impl RedisQueue {
     ) -> Result<Vec<JobId>> {
         let (mut removed, mut skip) = (Vec::new(), 0);
         loop {
-            let most = limit.saturating_sub(removed.len() as u64).min(STEP_MAX);
+            // Only so many are looked at as may be removed, as in BullMQ.
+            let most = limit.saturating_sub(removed.len() as u64 + skip).min(STEP_MAX);
             if most == 0 {
                 return Ok(removed);
             }

@@ -55,8 +55,9 @@ scripts! {
 }
 
 /// Parts that several scripts, or several branches of one, share.
-const FRAGMENTS: [(&str, &str); 13] = [
+const FRAGMENTS: &[(&str, &str)] = &[
     ("settle", include_str!("lua/settle.lua")),
+    ("refused", include_str!("lua/refused.lua")),
     ("due", include_str!("lua/due.lua")),
     ("claim", include_str!("lua/claim.lua")),
     ("evict", include_str!("lua/evict.lua")),

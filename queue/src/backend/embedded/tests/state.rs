@@ -23,7 +23,7 @@ fn check_queue(queue: &QueueState) {
         queue.delayed.iter().map(|((_, order), slot)| (*order, *slot)).collect(),
         queue.active.iter().map(|(order, slot)| (*order, *slot)).collect(),
         queue.prioritized.iter().map(|((_, turn, _), slot)| (*turn, *slot)).collect(),
-        queue.waiting_children.iter().map(|(order, slot)| (*order, *slot)).collect(),
+        queue.waiting_children.values().map(|slot| (0, *slot)).collect(),
     ];
     let states = [
         JobState::Waiting,
@@ -44,7 +44,7 @@ fn check_queue(queue: &QueueState) {
         }
     }
     for state in [JobState::Completed, JobState::Failed] {
-        for ((finished_ms, serial), id) in queue.ended.order(state) {
+        for ((finished_ms, id), serial) in queue.ended.order(state) {
             assert!(ids.insert(id.clone()), "{id} is in two states");
             let Standing::Ended(key) = queue.index[id] else { panic!("{id} has not ended") };
             assert_eq!((key.finished_ms, key.serial, key.state), (*finished_ms, *serial, state));
@@ -78,7 +78,7 @@ pub(super) fn fingerprint(machine: &Machine) -> Vec<u8> {
             job.encode(&mut out);
         }
         for state in [JobState::Completed, JobState::Failed] {
-            for ((finished_ms, serial), id) in queue.ended.order(state) {
+            for ((finished_ms, id), serial) in queue.ended.order(state) {
                 finished_ms.encode(&mut out);
                 serial.encode(&mut out);
                 id.encode(&mut out);

@@ -66,8 +66,8 @@ if leaves then
   forget(id, redis.call('HGET', base .. id, 'deid'))
 end
 local offset = given or tonumber(old[2])
-if not given and not leaves and plan.every then
-  offset = slot - math.floor(slot / plan.every) * plan.every
+if not given and not leaves then
+  offset = plan.every and slot - math.floor(slot / plan.every) * plan.every or 0
 end
 redis.call('DEL', definition)
 for i = 15, #ARGV, 2 do redis.call('HSET', definition, ARGV[i], ARGV[i + 1]) end

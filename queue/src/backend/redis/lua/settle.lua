@@ -99,6 +99,8 @@ if count > 0 then
       if verdict ~= 'complete' and marked and marked[i] then
         verdict, text, cancelled = 'fail', ARGV[9], 1
       end
+      local keep, kept_age, pause = ARGV[at + 5], ARGV[at + 6], tonumber(ARGV[at + 9])
+      local asked = verdict
       if verdict == 'children' then
         if any_children and redis.call('EXISTS', job .. ':unsuccessful') == 1 then
           verdict, text = 'fail', 'Cannot complete job ' .. id
@@ -107,24 +109,16 @@ if count > 0 then
           verdict = 'handback'
         end
       elseif verdict == 'complete' and any_children then
-        if redis.call('EXISTS', job .. ':unsuccessful') == 1 then
-          verdict, text = 'fail', 'Cannot complete job ' .. id
-            .. ' because it has at least one failed child. moveToFinished'
-        elseif redis.call('EXISTS', job .. ':dependencies') == 1 then
+        if redis.call('EXISTS', job .. ':dependencies') == 1 then
           verdict = attempts + 1 < tonumber(ARGV[at + 4]) and 'retry' or 'fail'
           text = 'Job ' .. id .. ' has pending dependencies. moveToFinished'
+        elseif redis.call('EXISTS', job .. ':unsuccessful') == 1 then
+          verdict, text = 'fail', 'Cannot complete job ' .. id
+            .. ' because it has at least one failed child. moveToFinished'
         end
       end
-      if stack == '' and cancelled == 0 and (verdict == 'fail' or verdict == 'retry') then
-        -- What the children say is a failure of this attempt, with a trace as any other.
-        local noted = redis.call('HMGET', job, 'stacktrace', 'opts')
-        local read, traces = pcall(cjson.decode, noted[1] or '')
-        if not read or type(traces) ~= 'table' then traces = {} end
-        traces[#traces + 1] = text
-        local known, opts = pcall(cjson.decode, noted[2] or '')
-        local most = known and type(opts) == 'table' and tonumber(opts.stackTraceLimit)
-        while most and #traces > math.max(0, most) do table.remove(traces, 1) end
-        stack = #traces > 0 and cjson.encode(traces) or '[]'
+      if verdict ~= asked and verdict ~= 'handback' then
+        --@include refused
       end
 
       if verdict == 'complete' or verdict == 'fail' then
@@ -143,7 +137,7 @@ if count > 0 then
         end
         local ended = verdict == 'complete' and 'completed' or 'failed'
         local set = verdict == 'complete' and completed or failed
-        if ARGV[at + 5] == '0' then
+        if keep == '0' then
           local size = #gone
           gone[size + 1], gone[size + 2] = job, job .. ':logs'
           gone[size + 3], gone[size + 4] = job .. ':dependencies', job .. ':processed'
@@ -162,9 +156,9 @@ if count > 0 then
               'stacktrace', stack)
             redis.call('HDEL', job, 'defa')
           end
-          local limit, age = tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6])
-          if not age and ARGV[at + 6] ~= '' then
-            local kept, most = string.match(ARGV[at + 6], '^(%d+) (%d+)$')
+          local limit, age = tonumber(keep), tonumber(kept_age)
+          if not age and kept_age ~= '' then
+            local kept, most = string.match(kept_age, '^(%d+) (%d+)$')
             age, most = tonumber(kept), tonumber(most)
             keep_most[ended] = math.min(keep_most[ended] or most, most)
           end
@@ -184,8 +178,7 @@ if count > 0 then
               'attemptsMade', attempts)
           end
         end
-      elseif verdict == 'delay' or (verdict == 'retry' and (tonumber(ARGV[at + 9]) or 0) > 0) then
-        local pause = tonumber(ARGV[at + 9])
+      elseif verdict == 'delay' or (verdict == 'retry' and (pause or 0) > 0) then
         if verdict == 'retry' then
           attempts = attempts + 1
         else
