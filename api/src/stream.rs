@@ -26,6 +26,15 @@ pub(crate) struct JobEvent {
     pub(crate) record: Arc<StatusRecord>,
 }
 
+impl JobEvent {
+    /// Returns what a client has heard of the job after this event; nothing new after the snapshot of
+    /// an ended job, whose end is told next: a connection that breaks in between is to hear of it.
+    pub(crate) fn heard(&self) -> Option<Position> {
+        let end_follows = self.name == "snapshot" && self.record.state.is_final();
+        (!end_follows).then_some(self.record.version)
+    }
+}
+
 enum Phase {
     Begin,
     Follow(Arc<StatusRecord>),
@@ -84,8 +93,8 @@ async fn next_change(
     Some((JobEvent { name, record: Arc::clone(&record) }, Phase::Follow(record)))
 }
 
-/// Writes an event; `id` is what the client sends back as `Last-Event-ID`.
-pub(crate) fn write(api: &Api, event: &JobEvent, id: &str) -> Event {
+/// Writes an event; `id` is what the client sends back as `Last-Event-ID`, the one before if none.
+pub(crate) fn write(api: &Api, event: &JobEvent, id: Option<&str>) -> Event {
     let record = &event.record;
     let body = if event.name == "progress" {
         json!({
@@ -97,7 +106,11 @@ pub(crate) fn write(api: &Api, event: &JobEvent, id: &str) -> Event {
     } else {
         job_body(api, record, None)
     };
-    Event::default().event(event.name).id(id).data(body.to_string())
+    let written = Event::default().event(event.name).data(body.to_string());
+    match id {
+        Some(id) => written.id(id),
+        None => written,
+    }
 }
 
 /// Sends events until their end, or until the process goes down: then the client is told to come

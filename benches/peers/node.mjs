@@ -1,6 +1,6 @@
 // npm bullmq under a load of `cargo xtask bench peers`. Arguments: Redis port, queue, workload
-// (`cycle`, `bulk`, `add`), concurrency, jobs. Says `READY`, waits for a line, works, and prints
-// one line of JSON: {jobs, seconds, cpuSeconds, rssMib, distinct}.
+// (`cycle`, `bulk`, `add`, `wake`, `late`), concurrency, jobs. Says `READY`, waits for a line, works,
+// and prints one line of JSON: {jobs, seconds, cpuSeconds, rssMib, distinct, waitedMicros}.
 import readline from 'node:readline';
 import { Queue, Worker } from 'bullmq';
 
@@ -35,7 +35,37 @@ async function add() {
 }
 
 const ran = new Set();
+const waitedMicros = [];
 let worker;
+let started = () => {};
+
+// One job at a time, each for an idle worker: from the call to the start.
+async function wake() {
+  const running = worker.run();
+  for (let job = 0; job < jobs; job++) {
+    await new Promise((resolve) => setTimeout(resolve, 3));
+    const begun = process.hrtime.bigint();
+    const start = new Promise((resolve) => (started = resolve));
+    const ended = new Promise((resolve) => worker.once('completed', resolve));
+    await queue.add('noop', data, opts);
+    await start;
+    waitedMicros.push(Number((process.hrtime.bigint() - begun) / 1000n));
+    ran.add((await ended).id);
+  }
+  await worker.close();
+  await running;
+}
+
+// Jobs with a delay of up to two seconds: from the time they are due to the start.
+async function late() {
+  started = (job) => waitedMicros.push(Math.max(0, Date.now() - job.timestamp - (job.opts.delay ?? 0)) * 1000);
+  const running = cycle();
+  const delay = (job) => 200 + Math.floor((1800 * job) / jobs);
+  await queue.addBulk(
+    Array.from({ length: jobs }, (_, job) => ({ name: 'noop', data, opts: { ...opts, delay: delay(job) } })),
+  );
+  await running;
+}
 
 async function cycle() {
   const done = new Promise((resolve) => {
@@ -50,9 +80,13 @@ async function cycle() {
   await running;
 }
 
-if (workload === 'cycle') {
-  await bulk();
-  worker = new Worker(name, async () => null, { connection, concurrency, autorun: false });
+if (['cycle', 'wake', 'late'].includes(workload)) {
+  if (workload === 'cycle') await bulk();
+  const processor = async (job) => {
+    started(job);
+    return null;
+  };
+  worker = new Worker(name, processor, { connection, concurrency, autorun: false });
   await worker.waitUntilReady();
 }
 console.log('READY');
@@ -62,11 +96,12 @@ lines.close();
 
 const cpu = process.cpuUsage();
 const start = process.hrtime.bigint();
-await { cycle, bulk, add }[workload]();
+await { cycle, bulk, add, wake, late }[workload]();
 const seconds = Number(process.hrtime.bigint() - start) / 1e9;
 const used = process.cpuUsage(cpu);
 const rssMib = process.resourceUsage().maxRSS / 1024;
 await queue.close();
 const cpuSeconds = (used.user + used.system) / 1e6;
-console.log(JSON.stringify({ jobs, seconds, cpuSeconds, rssMib, distinct: ran.size }));
+const distinct = ran.size;
+console.log(JSON.stringify({ jobs, seconds, cpuSeconds, rssMib, distinct, waitedMicros }));
 process.exit(0);

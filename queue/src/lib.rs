@@ -26,7 +26,7 @@
 //! `bullmq` when the store is [`backend::redis::RedisStore`].
 //!
 //! # Which door
-//! * Adding and waiting for jobs of one type: [`Queue`]. All operations: [`Backend`].
+//! * Jobs of one type: [`Queue`]. All operations of a store: [`Backend`].
 //! * Running jobs: [`worker::Worker`] with [`worker::Handlers`]. Its steps are public, for programs
 //!   that drive them in their own way, as a supervision tree does.
 //! * Errors of a handler say what happens next: [`JobError`]. Errors of the engine say whether the

@@ -124,6 +124,13 @@ pub struct Settlement {
     pub metrics: Option<u32>,
 }
 
+/// Adds the trace of a failed attempt to those before it, and keeps the newest `limit`.
+pub(crate) fn add_trace(mut before: Vec<String>, trace: &str, limit: Option<u64>) -> Vec<String> {
+    before.push(trace.to_owned());
+    let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    before.split_off(before.len().saturating_sub(limit))
+}
+
 /// What happens to a job whose attempt ended.
 ///
 /// A job that was asked to stop (see [`crate::backend::Produce::cancel`]) completes if it

@@ -1,6 +1,10 @@
 //! The typed door to a queue, for library users.
 //!
-//! Never runs jobs; see [`crate::worker::Worker`].
+//! What a user of BullMQ expects of a queue stands here, each call passed on to the store; `looking`
+//! reads, `steering` changes. Never runs jobs; see [`crate::worker::Worker`].
+
+mod looking;
+mod steering;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -60,7 +64,7 @@ impl<D: Serialize + Send> Queue<D> {
     /// # Errors
     /// As [`crate::backend::Produce::add`].
     pub async fn add_with(&self, name: &str, data: &D, options: JobOptions) -> Result<Added> {
-        let job = NewJob::new(name, Payload::encode(data)?).with_options(options);
+        let job = self.describe(name, data)?.with_options(options);
         let mut added = self.backend.add(vec![job]).await?;
         Ok(added.swap_remove(0))
     }
@@ -70,8 +74,16 @@ impl<D: Serialize + Send> Queue<D> {
     /// # Errors
     /// As [`crate::backend::Produce::add`].
     pub async fn add_all(&self, name: &str, data: &[D]) -> Result<Vec<Added>> {
-        let job = |data| Ok(NewJob::new(name, Payload::encode(data)?));
-        self.backend.add(data.iter().map(job).collect::<Result<_>>()?).await
+        let jobs = data.iter().map(|data| self.describe(name, data));
+        self.backend.add(jobs.collect::<Result<_>>()?).await
+    }
+
+    /// Describes a job with the default options, for a flow or a scheduler.
+    ///
+    /// # Errors
+    /// [`QueueError::Invalid`] when the data has no JSON form.
+    pub fn describe(&self, name: &str, data: &D) -> Result<NewJob> {
+        Ok(NewJob::new(name, Payload::encode(data)?))
     }
 
     /// Returns a job and its state.

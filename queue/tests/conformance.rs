@@ -86,6 +86,8 @@ mod store;
 mod submit;
 #[path = "conformance/trees.rs"]
 mod trees;
+#[path = "conformance/typed.rs"]
+mod typed;
 #[path = "conformance/wait.rs"]
 mod wait;
 #[path = "conformance/worker.rs"]

@@ -233,6 +233,12 @@ impl Work {
         self.tally_until("begun", count).await
     }
 
+    /// Returns how many runs have ended.
+    pub(crate) async fn tally_ended(&self) -> usize {
+        let tally = self.tell("tally", json!({})).await;
+        tally["ended"].as_u64().and_then(|ended| ended.try_into().ok()).unwrap_or(0)
+    }
+
     async fn tally_until(&self, what: &str, count: usize) -> Vec<Value> {
         until(&format!("{count} runs have {what}"), async || {
             let tally = self.tell("tally", json!({})).await;

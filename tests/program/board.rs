@@ -279,6 +279,8 @@ async fn lists_and_jobs_are_the_same(pair: &Pair) {
         pair.same(&format!("{MATERIALS}/{part}")).await;
         pair.same(&format!("{PLANS}/{part}")).await;
     }
+    let metrics = pair.ours.get(&format!("{MATERIALS}/metrics")).await.1;
+    assert_eq!(metrics["failed"]["meta"]["count"], 3, "{metrics}");
     let workers = pair.ours.get(&format!("{MATERIALS}/workers")).await.1;
     assert_eq!(workers["workers"].as_array().map(Vec::len), Some(1), "{workers}");
     server_is_told_alike(pair).await;

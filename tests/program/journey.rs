@@ -92,9 +92,15 @@ async fn a_three_step_upload_is_the_same_as_one_step() {
     assert_eq!(first["data"]["materialId"], second["data"]["materialId"]);
     let job = first["data"]["jobId"].as_str().unwrap();
     assert_eq!(client.ended(job, WITHIN).await["status"], "completed");
-    let (status, duplicate) = client.try_upload("again.md", bytes).await;
+    let (status, duplicate) = client.try_upload("again.md", bytes.clone()).await;
     assert_eq!(status, 409, "{duplicate}");
     assert_eq!(duplicate["error"]["details"]["materialId"], first["data"]["materialId"]);
+    assert_eq!(put().await.unwrap().status(), 409, "after completion");
+
+    let path = format!("/api/materials/{job}");
+    let (status, deleted) = client.send(Method::DELETE, &path, &json!({})).await;
+    assert_eq!((status, &deleted["data"]["type"]), (200, &json!("hard")), "{deleted}");
+    assert_eq!(put().await.unwrap().status(), 409, "after its material was deleted");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,5 +18,6 @@ mod node;
 mod outage;
 mod reads;
 mod second_reader;
+mod streams;
 mod supervision;
 mod uploads;

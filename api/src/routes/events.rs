@@ -82,8 +82,10 @@ pub(crate) async fn job_events(
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let writer = api.clone();
-    let events = follow(&api, record, seen)
-        .map(move |event| write(&writer, &event, &event.record.version.to_string()));
+    let events = follow(&api, record, seen).map(move |event| {
+        let heard = event.heard().map(|version| version.to_string());
+        write(&writer, &event, heard.as_deref())
+    });
     Ok(respond(&api, events.boxed()))
 }
 
@@ -152,8 +154,8 @@ fn many(
     let mut cursor = seen.take().unwrap_or_else(|| vec![Position::START; records.len()]);
     let writer = api.clone();
     let events = merged.map(move |(at, event)| {
-        cursor[at] = event.record.version;
-        write(&writer, &event, &write_cursor(&cursor))
+        cursor[at] = event.heard().unwrap_or(cursor[at]);
+        write(&writer, &event, Some(&write_cursor(&cursor)))
     });
     respond(api, events.boxed())
 }

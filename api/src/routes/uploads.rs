@@ -111,13 +111,12 @@ pub(crate) async fn put_upload(
         _ => return Err(invalid()),
     };
     let id = UploadId::parse(&id).map_err(|_| invalid())?;
-    let Some(known) = api.parts.ports.catalog.upload(&grant.user, &id).await? else {
-        return Err(expired());
-    };
-    if known.material.is_some() {
+    let known = api.parts.ports.catalog.upload(&grant.user, &id).await?;
+    // An upload that is gone before its time became a material that was deleted.
+    let Some(known) = known.filter(|upload| upload.material.is_none()) else {
         let message = "the upload was completed; its bytes do not change any more";
         return Err(ApiError::new(409, "UPLOAD_ALREADY_STORED", message));
-    }
+    };
     let new = announced(&known);
     let pace = Pace::default();
     let bytes = pace.hold(Box::pin(body.into_data_stream()));

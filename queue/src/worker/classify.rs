@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::job::{ClaimedJob, PAYLOAD_MAX, Payload};
-use crate::outcome::{Failure, JobError, Settlement, Verdict};
+use crate::outcome::{Failure, JobError, Settlement, Verdict, add_trace};
 use crate::worker::admit::{expired, expires_ms};
 use crate::worker::{RunEnd, Stop, WorkerOptions};
 
@@ -118,11 +118,7 @@ fn settle(job: &ClaimedJob, verdict: Verdict, options: &WorkerOptions) -> Decisi
 
 /// The traces so far and this attempt's, the newest as many as the producer wants.
 fn stack_trace(job: &ClaimedJob, reason: &str) -> Vec<String> {
-    let mut traces = job.job.stack_trace.clone();
-    traces.push(reason.to_owned());
-    let limit = job.job.options.stack_trace_limit.unwrap_or(u64::MAX);
-    let excess = traces.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
-    traces.split_off(excess)
+    add_trace(job.job.stack_trace.clone(), reason, job.job.options.stack_trace_limit)
 }
 
 #[cfg(test)]

@@ -34,6 +34,8 @@ use crate::worker::{
 
 /// Round trips under way at a time: while one waits for the disk, the next gathers.
 const TURNS_MAX: usize = 2;
+/// The fewest outcomes that are told in two trips instead of one.
+const HALVED_FROM: usize = 8;
 /// The longest wait for news, after which a claim is made anyhow: seldom, for no news is lost.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 /// The pauses between claims while the store is away.
@@ -182,7 +184,7 @@ impl Driver {
             self.start(job, context);
             self.alone_runs = !self.runs.is_empty();
         }
-        self.start_turn();
+        self.start_turns();
         let idle = self.appetite == Appetite::Waiting && self.free_slots() > 0;
         if idle && self.news.is_none() {
             let backend = Arc::clone(&self.shared.backend);
@@ -190,25 +192,33 @@ impl Driver {
         }
     }
 
-    /// Tells what ended and claims for every free slot, in one trip, if there is a reason to.
-    fn start_turn(&mut self) {
-        if self.turns.len() >= TURNS_MAX {
-            return;
+    /// Tells what ended and claims for the free slots, if there is a reason to.
+    ///
+    /// When much has ended at once and nothing is under way, it goes in two halves: the store works on
+    /// one while this side runs the jobs of the other.
+    fn start_turns(&mut self) {
+        while self.turns.len() < TURNS_MAX {
+            let may_claim = match self.appetite {
+                Appetite::Hungry => true,
+                Appetite::Waiting => !self.ended.is_empty(),
+                Appetite::Draining => false,
+            };
+            let told = if self.turns.is_empty() && self.ended.len() >= HALVED_FROM {
+                self.ended.len().div_ceil(2)
+            } else {
+                self.ended.len()
+            };
+            let slots = self.free_slots() + told;
+            let max = if may_claim && !self.is_alone() { slots } else { 0 };
+            if told == 0 && (max == 0 || self.claims > 0) {
+                return;
+            }
+            let rest = self.ended.split_off(told);
+            let ended = std::mem::replace(&mut self.ended, rest);
+            self.promised += max.max(told);
+            self.claims += usize::from(max > 0);
+            self.turns.push(Box::pin(Arc::clone(&self.shared).turn(ended, max)));
         }
-        let may_claim = match self.appetite {
-            Appetite::Hungry => true,
-            Appetite::Waiting => !self.ended.is_empty(),
-            Appetite::Draining => false,
-        };
-        let slots = self.free_slots() + self.ended.len();
-        let max = if may_claim && !self.is_alone() { slots } else { 0 };
-        if self.ended.is_empty() && (max == 0 || self.claims > 0) {
-            return;
-        }
-        let ended = std::mem::take(&mut self.ended);
-        self.promised += max.max(ended.len());
-        self.claims += usize::from(max > 0);
-        self.turns.push(Box::pin(Arc::clone(&self.shared).turn(ended, max)));
     }
 
     fn take_turn(&mut self, turn: TurnEnd) -> Result<()> {

@@ -364,8 +364,10 @@ async fn a_parent_that_completes_with_pending_children_fails_its_attempt(world: 
     let refused = world.complete(&run).await;
 
     assert_eq!(state_of(&refused), JobState::Failed);
-    let reason = world.job(&id("parent")).await.failed_reason.unwrap();
-    assert_eq!(reason, "Job parent has pending dependencies. moveToFinished");
+    let parent = world.job(&id("parent")).await;
+    let reason = "Job parent has pending dependencies. moveToFinished";
+    assert_eq!(parent.failed_reason.as_deref(), Some(reason));
+    assert_eq!(parent.stack_trace, [reason]);
 }
 
 async fn a_parent_that_may_not_complete_is_tried_again_after_its_pause(world: World) {

@@ -7,10 +7,11 @@ use faults::RedisCluster;
 use oxherd_queue::backend::redis::{RedisOptions, RedisStore};
 use oxherd_queue::clock::SystemClock;
 use oxherd_queue::flow::{Flow, JobKey};
-use oxherd_queue::{JobId, NewJob, Payload, QueueError, Store as _};
+use oxherd_queue::worker::{Handlers, Worker, WorkerOptions};
+use oxherd_queue::{Failure, JobError, JobId, NewJob, Payload, QueueError, Store as _};
 use tokio::time::{Instant, sleep};
 
-use crate::cell::{Cell, End, Load, play};
+use crate::cell::{Cell, End, Load, play_in_turn};
 
 /// The slot of `{bull}`.
 const SLOT: u16 = 9263;
@@ -30,7 +31,7 @@ fn job() -> NewJob {
 
 #[test]
 fn keys_in_several_slots_are_refused_before_anything_is_written_and_the_fix_is_told() {
-    play([async {
+    play_in_turn([async {
         let cluster = RedisCluster::start().await;
         let untagged =
             store(RedisOptions { prefix: "bull".to_owned(), ..options(&cluster, 0) }).await;
@@ -68,8 +69,49 @@ fn keys_in_several_slots_are_refused_before_anything_is_written_and_the_fix_is_t
 }
 
 #[test]
+fn a_parent_in_another_slot_that_a_stranger_names_does_not_stop_a_job() {
+    play_in_turn([async {
+        let cluster = RedisCluster::start().await;
+        let owner = cluster.owner(SLOT).await;
+        let queue = store(options(&cluster, 0)).await.queue("m").await.unwrap();
+        // The slot of `{other}` belongs to another node.
+        let parent = r#"{"id":"P","queueKey":"{other}:up","fpof":true}"#;
+        for id in ["good", "bad"] {
+            let job = NewJob::new("send", Payload::encode(&id).unwrap())
+                .with_id(JobId::custom(id.to_owned()).unwrap());
+            queue.add(vec![job]).await.unwrap();
+            let stranger = format!("HSET {{bull}}:m:{id} parentKey {{other}}:up:P parent {parent}");
+            assert_eq!(cluster.nodes[owner].ask(&stranger).await, "2");
+        }
+        let handlers = Handlers::new().with_fn("send", |text: String, _| async move {
+            if text == "good" {
+                Ok(())
+            } else {
+                Err(JobError::Unrecoverable(Failure::new("NO", "never")))
+            }
+        });
+        let worker = Worker::new(Arc::clone(&queue), WorkerOptions::default()).unwrap();
+        let worker = tokio::spawn(worker.run(handlers, std::future::pending()));
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let counts = queue.counts().await.unwrap();
+            if counts["completed"] == 1 && counts["failed"] == 1 {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{counts:?}");
+            sleep(Duration::from_millis(50)).await;
+        }
+        worker.abort();
+        let bad = JobId::custom("bad".to_owned()).unwrap();
+        queue.retry(&bad, true).await.unwrap();
+        assert!(queue.remove(&bad).await.unwrap());
+        Ok("a parent in another slot: let be".to_owned())
+    }]);
+}
+
+#[test]
 fn a_slot_moves_to_another_node_under_load_and_nothing_is_lost() {
-    play([Load::Parked, Load::Busy].map(|load| async move {
+    play_in_turn([Load::Parked, Load::Busy].map(|load| async move {
         let cluster = RedisCluster::start().await;
         let from = cluster.owner(SLOT).await;
         let name = format!("{load:?}, slot moved");
@@ -96,7 +138,7 @@ fn an_owner_that_dies_is_waited_for_or_followed_by_its_replica() {
         (Load::Parked, End::Frozen, true),
         (Load::Busy, End::Frozen, true),
     ];
-    play(kinds.map(|(load, end, has_replica)| async move {
+    play_in_turn(kinds.map(|(load, end, has_replica)| async move {
         let mut cluster = RedisCluster::start().await;
         let owner = cluster.owner(SLOT).await;
         let mut replica = None;

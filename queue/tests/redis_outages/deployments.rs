@@ -12,7 +12,7 @@ use oxherd_queue::error::Result;
 use oxherd_queue::worker::{Handlers, Worker, WorkerOptions};
 use oxherd_queue::{NewJob, Payload, QueueError, Store as _};
 
-use crate::cell::play;
+use crate::cell::play_in_turn;
 
 async fn connect(options: RedisOptions) -> Result<Arc<RedisStore>> {
     RedisStore::connect(options, Arc::new(SystemClock)).await
@@ -55,7 +55,7 @@ async fn serves(options: RedisOptions) {
 
 #[test]
 fn a_user_of_the_access_list_with_any_password_and_a_database_of_its_own() {
-    play([async {
+    play_in_turn([async {
         let password = "p@ss:w/o%rd #1é";
         let server = RedisProcess::start(&[
             "--user",
@@ -94,7 +94,7 @@ fn a_server_that_hides_commands_serves_with_what_is_left() {
         &["--user", "default", "on", "nopass", "~*", "+@all", "-config", "-client|list"],
         &["--user", "default", "on", "nopass", "~*", "+@all", "-@dangerous", "-@admin", "-client"],
     ];
-    play(hidden.map(|settings| async move {
+    play_in_turn(hidden.map(|settings| async move {
         let server = RedisProcess::start(settings).await;
         serves(impatient(server.url())).await;
         Ok(format!("serves with {settings:?}"))
@@ -103,7 +103,7 @@ fn a_server_that_hides_commands_serves_with_what_is_left() {
 
 #[test]
 fn a_server_that_would_lose_jobs_or_is_a_replica_is_refused_with_the_fix() {
-    play([async {
+    play_in_turn([async {
         let evicts = RedisProcess::start(&["--maxmemory-policy", "allkeys-lru"]).await;
         let told = refused(impatient(evicts.url())).await;
         assert!(told.contains("maxmemory-policy is allkeys-lru"), "{told}");
@@ -192,7 +192,7 @@ fn tls_is_trusted_by_a_given_authority_or_by_the_system_and_by_no_other() {
         println!("SKIPPED: this test needs the program openssl, not installed here");
         return;
     };
-    play([async move {
+    play_in_turn([async move {
         let (_server, port) = certificates.server().await;
         let by = |url: String, ca: &str| RedisOptions {
             ca_file: Some(certificates.path(ca)),
@@ -221,7 +221,7 @@ fn tls_is_trusted_by_a_given_authority_or_by_the_system_and_by_no_other() {
 #[ignore = "played by the test above, in an environment of its own"]
 fn the_server_of_the_file_is_reached() {
     let Ok(url) = std::fs::read_to_string(REACH) else { return };
-    play([async move {
+    play_in_turn([async move {
         connect(impatient(url)).await.map_err(|error| error.to_string())?;
         Ok("reached".to_owned())
     }]);

@@ -6,7 +6,7 @@ use faults::RedisSentinels;
 use oxherd_queue::backend::redis::RedisOptions;
 use tokio::time::{Instant, sleep};
 
-use crate::cell::{Cell, End, Load, play};
+use crate::cell::{Cell, End, Load, play_in_turn};
 
 #[test]
 fn a_worker_goes_on_at_the_new_primary_after_the_old_one_died_or_fell_silent() {
@@ -17,7 +17,7 @@ fn a_worker_goes_on_at_the_new_primary_after_the_old_one_died_or_fell_silent() {
         (Load::Parked, End::Frozen, false),
         (Load::Busy, End::Frozen, false),
     ];
-    play(kinds.map(|(load, end, all_away)| async move {
+    play_in_turn(kinds.map(|(load, end, all_away)| async move {
         let mut redis = RedisSentinels::start(&[]).await;
         let url = format!("redis+sentinel://{}/{}", redis.places(), RedisSentinels::PRIMARY);
         let name = format!("{load:?}, primary {end:?}, sentinels away: {all_away}");

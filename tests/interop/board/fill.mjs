@@ -11,7 +11,7 @@ const HOUR = 3_600_000;
 
 // Works until a queue has no more to do, then goes.
 async function work(queue, steps, until) {
-  const worker = new Worker(queue.name, steps, { connection, name: "ada", drainDelay: 1 });
+  const worker = new Worker(queue.name, steps, { connection, name: "ada", drainDelay: 1, metrics: { maxDataPoints: 100 } });
   worker.on("error", error => console.error(error.message));
   while (!await until()) await new Promise(resolve => setTimeout(resolve, 20));
   await worker.close();

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::row::Row;
+use crate::row::{Roles, Row};
 use crate::scenario::scenarios;
+use crate::side::until;
 
 scenarios![
     s_025_a_sleeping_worker_starts_a_new_job_at_once,
@@ -77,9 +78,21 @@ async fn s_027_the_lock_of_a_long_job_is_renewed(row: Row) {
 }
 
 async fn s_028_the_name_of_a_worker_is_kept_verbatim(row: Row) {
-    for (queue, name) in [("named", Some("w 1/é")), ("unnamed", None)] {
+    for (queue, name) in [("named", Some("w 1/é")), ("plain", Some("w-1")), ("unnamed", None)] {
         let options = name.map_or(json!({}), |name| json!({ "name": name }));
         row.second().work(queue, options, json!([])).await;
+        // BullMQ leaves a worker unseen whose name Redis refuses.
+        if row.roles != Roles::Model || queue != "named" {
+            until("one worker is seen", async || {
+                let workers = row.node().call(queue, "getWorkers", json!([])).await;
+                if workers.as_array().is_some_and(|all| all.len() == 1) {
+                    Ok(())
+                } else {
+                    Err(workers)
+                }
+            })
+            .await;
+        }
 
         let id = row.first().add(queue, "x", json!({}), json!({})).await;
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::row::Row;
 use crate::scenario::scenarios;
+use crate::side::DEADLINE;
 
 scenarios![
     s_060_a_job_that_is_removed_at_its_end_leaves_nothing_but_its_event,
@@ -55,6 +56,31 @@ async fn s_061_the_newest_three_are_kept(row: Row) {
     let kept = row.node().call("q", "getCompleted", json!([])).await;
     let ids: Vec<_> = kept.as_array().unwrap().iter().map(|job| &job["id"]).collect();
     assert_eq!(ids, ["10", "9", "8"]);
+    never_more_than_three_and_a_batch(&row).await;
+}
+
+/// Ends many jobs, some at a time, and looks all the while how many are kept.
+async fn never_more_than_three_and_a_batch(row: &Row) {
+    const JOBS: usize = 300;
+    const BATCH: u64 = 10;
+    let job = json!({ "name": "x", "data": {}, "opts": { "removeOnComplete": 3 } });
+    row.first().add_bulk("many", vec![job; JOBS]).await;
+    let worker = row.second().work("many", json!({ "concurrency": BATCH }), json!([])).await;
+    let (mut redis, key) = (row.redis(), row.key("many", "completed"));
+    let (mut looks, mut most) = (0, 0);
+    let deadline = tokio::time::Instant::now() + DEADLINE;
+    while worker.tally_ended().await < JOBS {
+        assert!(tokio::time::Instant::now() < deadline, "never ended");
+        for _ in 0..20 {
+            let kept: u64 = redis::cmd("ZCARD").arg(&key).query_async(&mut redis).await.unwrap();
+            (looks, most) = (looks + 1, most.max(kept));
+        }
+    }
+    assert!(most <= 3 + BATCH, "{most} were kept in one of {looks} looks");
+    row.node().counts_until("many", json!({ "completed": 3, "waiting": 0, "active": 0 })).await;
+    worker.close().await;
+    // Which three are left is chance.
+    row.node().call("many", "obliterate", json!([])).await;
 }
 
 async fn s_062_old_jobs_go_at_the_next_end(row: Row) {

@@ -1,9 +1,12 @@
 //! Job schedulers: intervals and cron patterns, of both sides.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::row::{Roles, Row};
 use crate::scenario::scenarios;
+use crate::side::Events;
 
 scenarios![
     s_097_an_interval_of_ours_is_run_by_node,
@@ -69,11 +72,13 @@ async fn s_098_an_interval_of_node_with_options_is_run_by_us(row: Row) {
 }
 
 async fn s_099_workers_of_both_run_one_interval(row: Row) {
-    let repeat = json!({ "every": 150 });
-    row.node().call("q", "upsertJobScheduler", json!(["s", repeat, {}])).await;
+    const EVERY: u64 = 150;
+    let begun = tokio::time::Instant::now();
+    row.node().call("q", "upsertJobScheduler", json!(["s", { "every": EVERY }, {}])).await;
     let victims = [row.fresh(&row.ours()), row.fresh(&row.node())];
     for victim in &victims {
-        victim.work("q", json!({}), json!([["sleep", 20]])).await;
+        // Each dies with a run in its hands.
+        victim.work("q", json!({}), json!([["hold", null]])).await.begun(1).await;
     }
     let ours = row.ours().work("q", json!({}), json!([["sleep", 20]])).await;
     let node = row.node().work("q", json!({}), json!([["sleep", 20]])).await;
@@ -81,20 +86,34 @@ async fn s_099_workers_of_both_run_one_interval(row: Row) {
     for victim in &victims {
         victim.peer.signal("-KILL").await;
     }
-    row.node().events_until("q", |events| events.count("completed") >= 20).await;
-
+    let is_over = |events: &Events| {
+        events.count("stalled") >= 2
+            && events.count("completed") >= 20
+            && begun.elapsed() >= std::time::Duration::from_secs(5)
+    };
+    row.node().events_until("q", is_over).await;
+    let waits = json!({ "active": 0, "waiting": 0, "delayed": 1 });
+    row.node().counts_until("q", waits).await;
     row.node().call("q", "pause", json!([])).await;
     ours.close().await;
     node.close().await;
+
     let kept = row.node().call("q", "getJobScheduler", json!(["s"])).await;
     let armed = format!("repeat:s:{}", kept["next"]);
     let state = row.node().job("q", &armed).await["state"].clone();
     assert!(state == "delayed" || state == "waiting", "one run is armed: {state}");
     let events = row.node().events("q").await;
-    let added = events.named("added");
-    let ids: std::collections::BTreeSet<_> =
-        added.iter().map(|event| event["jobId"].to_string()).collect();
-    assert_eq!(ids.len(), added.len(), "one job for each slot");
+    let id = |event: &&Value| event["jobId"].as_str().unwrap().to_owned();
+    let added: Vec<_> = events.named("added").iter().map(id).collect();
+    let completed: BTreeSet<_> = events.named("completed").iter().map(id).collect();
+    let different: BTreeSet<_> = added.iter().cloned().collect();
+    assert_eq!(different.len(), added.len(), "one job for each slot");
+    assert_eq!(completed.len(), events.count("completed"), "each ends once");
+    let left: Vec<_> = different.difference(&completed).collect();
+    assert_eq!(left, [&armed], "all but the armed one ended");
+    let times: Vec<u64> =
+        added.iter().map(|id| id.rsplit_once(':').unwrap().1.parse().unwrap()).collect();
+    check_spacing(&times, EVERY);
 }
 
 async fn s_100_cron_times_are_those_of_cron_parser(row: Row) {
@@ -155,12 +174,31 @@ async fn s_101_a_limit_an_end_a_start_and_an_immediate_pattern(row: Row) {
     assert!(runs[0]["at"].as_u64().unwrap() >= start);
     let kept = row.node().call("q", "getJobScheduler", json!(["s"])).await;
     assert_eq!(kept["limit"], 3, "its record stays");
+    ends_at_its_end(&row).await;
 
     let now = json!({ "pattern": "0 0 1 1 *", "tz": "UTC", "immediately": true, "limit": 1 });
     let job = row.first().call("q", "upsertJobScheduler", json!(["now", now, {}])).await;
     row.node().job_in("q", job["id"].as_str().unwrap(), "completed").await;
     let over = json!(["over", { "every": 100, "endDate": 1000 }, {}]);
     assert!(row.first().try_call("q", "upsertJobScheduler", over).await.is_err());
+}
+
+/// A run that starts before the end still arms the next, as in BullMQ; that one is the last.
+async fn ends_at_its_end(row: &Row) {
+    let start = now_ms() + 500;
+    let repeat = json!({ "every": 1000, "startDate": start, "endDate": start + 2500 });
+    row.first().call("ends", "upsertJobScheduler", json!(["s", repeat, {}])).await;
+    let worker = row.second().work("ends", json!({}), json!([["return", 1]])).await;
+    let runs = worker.ended(4).await;
+    check_spacing(&slots(&runs), 1000);
+
+    let after = (start + 3000 + 1200).saturating_sub(now_ms());
+    tokio::time::sleep(std::time::Duration::from_millis(after)).await;
+
+    assert_eq!(worker.runs().await.len(), 4, "no more after its end");
+    row.node().counts_until("ends", json!({ "completed": 4, "delayed": 0, "waiting": 0 })).await;
+    let kept = row.node().call("ends", "getJobScheduler", json!(["s"])).await;
+    assert_eq!(kept["endDate"], start + 2500, "its record stays");
 }
 
 async fn s_102_a_scheduler_is_changed(row: Row) {

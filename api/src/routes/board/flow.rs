@@ -23,8 +23,6 @@ use crate::settings::Api;
 const JOBS_MAX: u64 = 200;
 /// How far the way up to the root is followed; no flow is deeper.
 const DEPTH_MAX: usize = 50;
-/// How many levels of children are removed.
-const REMOVED_LEVELS_MAX: usize = 20;
 
 /// Shows the tree of a job from its root, or with `root=node` from the job itself.
 pub(super) async fn show(
@@ -195,27 +193,6 @@ pub(super) async fn remove_unprocessed_children(
     if count == 0 {
         return Err(Refusal::new(400, "JOB_HAS_NO_UNPROCESSED_CHILDREN"));
     }
-    let mut tree = Tree { api: &api, queues: HashMap::new(), width: 0, left: 0 };
-    tree.remove_below(JobKey::new(name, job.job.id), REMOVED_LEVELS_MAX).await?;
+    queue.remove_awaited_children(&job.job.id).await?;
     body(&json!({ "removed": count }))
-}
-
-impl Tree<'_> {
-    fn remove_below(&mut self, key: JobKey, levels: usize) -> BoxFuture<'_, Result<(), Refusal>> {
-        Box::pin(async move {
-            let Some(queue) = self.queue(&key.queue).await? else { return Ok(()) };
-            for child in queue.children(&key.id).await?.unprocessed {
-                if levels > 1 {
-                    self.remove_below(child.clone(), levels - 1).await?;
-                }
-                let Some(queue) = self.queue(&child.queue).await? else { continue };
-                match queue.remove(&child.id).await {
-                    // One that a worker holds stays.
-                    Ok(_) | Err(QueueError::WrongState { .. }) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            Ok(())
-        })
-    }
 }

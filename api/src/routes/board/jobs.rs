@@ -103,7 +103,7 @@ pub(super) async fn retry(
     done_silently()
 }
 
-/// Removes a job that nobody runs; one that stands for an entity is cancelled before.
+/// Removes a job that nobody runs with all below it; one that stands for an entity is cancelled before.
 pub(super) async fn remove(
     State(api): State<Api>,
     _: Visitor,
@@ -115,7 +115,7 @@ pub(super) async fn remove(
     if is_awaited && job.state != JobState::Active {
         cancel(&api, &queue, &job).await?;
     }
-    queue.remove(&job.job.id).await?;
+    queue.remove_tree(&job.job.id).await?;
     done_silently()
 }
 

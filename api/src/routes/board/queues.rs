@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use oxherd_actors::handles::QueueOverview;
-use oxherd_queue::backend::ListQuery;
+use oxherd_queue::backend::{ListQuery, Metrics};
 use oxherd_queue::{Backend, JobOptions, JobState};
 use serde_json::{Value, json};
 
@@ -119,6 +119,7 @@ async fn queue_body(api: &Api, overview: &QueueOverview, view: &View) -> Result<
     let limits = queue.limits().await?;
     let limited = queue.rate_limit_left(None).await?.map_or(0, |left| left.as_millis());
     let schedulers = queue.schedulers(0, SCHEDULERS_MAX).await?.len();
+    let workers = queue.workers().await?;
     let statuses: Vec<_> =
         std::iter::once(LATEST).chain(TABS.into_iter().map(JobState::as_str)).collect();
     Ok(json!({
@@ -137,7 +138,7 @@ async fn queue_body(api: &Api, overview: &QueueOverview, view: &View) -> Result<
         "activeRateLimitTtl": u64::try_from(limited).unwrap_or(u64::MAX),
         "supportsGlobalRateLimit": true,
         "jobSchedulerCount": schedulers,
-        "hasWorkers": overview.workers > 0,
+        "hasWorkers": workers.map(|workers| !workers.is_empty()),
     }))
 }
 
@@ -169,16 +170,28 @@ pub(super) async fn resume(State(api): State<Api>, _: Visitor, Path(name): Path<
     done()
 }
 
-/// Tells how many jobs ended by the minute: none is recorded.
+/// Tells how many jobs ended by the minute, where the workers count them.
 pub(super) async fn metrics(
     State(api): State<Api>,
     _: Visitor,
     Path(name): Path<String>,
 ) -> Answer {
-    open(&api, &name).await?;
-    let none =
-        json!({ "meta": { "count": 0, "prevTS": 0, "prevCount": 0 }, "data": [], "count": 0 });
-    body(&json!({ "completed": none, "failed": none }))
+    let queue = open(&api, &name).await?;
+    let completed = queue.metrics(JobState::Completed, 0, Metrics::POINTS_MAX).await?;
+    let failed = queue.metrics(JobState::Failed, 0, Metrics::POINTS_MAX).await?;
+    body(&json!({ "completed": counted(&completed), "failed": counted(&failed) }))
+}
+
+fn counted(metrics: &Metrics) -> Value {
+    json!({
+        "meta": {
+            "count": metrics.count,
+            "prevTS": metrics.noted_ms.unwrap_or(0),
+            "prevCount": metrics.noted_count,
+        },
+        "data": metrics.points,
+        "count": metrics.length,
+    })
 }
 
 /// Tells the options of a job that says none.

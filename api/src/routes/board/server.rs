@@ -39,31 +39,19 @@ fn own_stats(api: &Api) -> Value {
         "version": concat!("oxherd ", env!("CARGO_PKG_VERSION")),
         "port": 0,
         "os": std::env::consts::OS,
-        "uptime": uptime_seconds(api),
+        "uptime": api.now_ms().saturating_sub(api.started_ms) / 1000,
         "clients": { "connected": 1, "blocked": 0 },
     })
 }
 
-fn uptime_seconds(api: &Api) -> u64 {
-    api.now_ms().saturating_sub(api.started_ms) / 1000
-}
-
-/// Lists the workers of a queue: of the embedded store this process, whose workers are the only ones.
+/// Lists the workers of a queue; `null` where the server does not tell.
 pub(super) async fn workers(
     State(api): State<Api>,
     _: Visitor,
     Path(name): Path<String>,
 ) -> Answer {
-    let queue = open(&api, &name).await?;
-    let workers = match queue.workers().await? {
-        Some(workers) => workers.iter().map(worker).collect(),
-        None => vec![json!({
-            "id": std::process::id().to_string(),
-            "name": "oxherd",
-            "addr": "this process",
-            "age": uptime_seconds(&api),
-        })],
-    };
+    let workers = open(&api, &name).await?.workers().await?;
+    let workers = workers.map(|workers| workers.iter().map(worker).collect::<Vec<_>>());
     body(&json!({ "workers": workers }))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Pure: the answer depends on the state alone.
 
-use crate::outcome::Verdict;
+use crate::outcome::{Verdict, add_trace};
 
 use super::queue_state::QueueState;
 use super::slots::Slot;
@@ -24,12 +24,8 @@ impl QueueState {
         let body = &self.live[slot].body;
         let (id, counts) = (&body.id, self.families.counts(&body.id));
         let stack_trace = |reason: &str| {
-            let mut traces =
-                body.history.as_ref().map_or_else(Vec::new, |history| history.stack_trace.clone());
-            traces.push(reason.to_owned());
-            let most = body.options.unpack().stack_trace_limit.unwrap_or(u64::MAX);
-            let excess = traces.len().saturating_sub(usize::try_from(most).unwrap_or(usize::MAX));
-            traces.split_off(excess)
+            let before = body.history.as_ref().map_or_else(Vec::new, |h| h.stack_trace.clone());
+            add_trace(before, reason, body.options.unpack().stack_trace_limit)
         };
         // Who wants to complete hears of pending children first.
         let is_pending = matches!(verdict, Verdict::Complete { .. }) && counts.unprocessed > 0;

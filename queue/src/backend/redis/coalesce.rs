@@ -1,10 +1,13 @@
 //! Puts the adds of many callers into one script call.
 //!
 //! A task takes whatever is queued when it is free, up to a bound: under load batches form by
-//! themselves, and a lone add waits for nobody. There is no timer.
+//! themselves, and a lone add waits for nobody. There is no timer. Two calls may be under way, so that
+//! Redis works on one while the next is gathered.
 
 use std::sync::Arc;
 
+use futures::stream::{FuturesOrdered, FuturesUnordered};
+use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::{mpsc, oneshot};
 
 use super::connection::Link;
@@ -20,8 +23,10 @@ pub(super) const JOBS_MAX: usize = 500;
 /// The most bytes of arguments in one script call; one job may have more.
 pub(super) const BYTES_MAX: usize = 1024 * 1024;
 /// The arguments of the add script for each job: of a call of plain jobs, and of any other.
-const PLAIN_ARGUMENTS: usize = 6;
+const PLAIN_ARGUMENTS: usize = 4;
 const ALL_ARGUMENTS: usize = 11;
+/// The most script calls under way.
+const CALLS_MAX: usize = 2;
 /// The most callers that wait in line.
 const LINE_MAX: usize = 4096;
 
@@ -54,9 +59,12 @@ impl Entry {
         self.name.len() + self.data.as_str().len() + self.options.len() + 64
     }
 
-    /// Tells whether it needs no arguments but the first.
+    /// Tells whether it needs none of the rare arguments.
     fn is_plain(&self) -> bool {
-        self.placing == Placing::default() && self.deduplication.is_none()
+        self.id.is_none()
+            && self.delay_ms == 0
+            && self.placing == Placing::default()
+            && self.deduplication.is_none()
     }
 }
 
@@ -88,38 +96,53 @@ impl Adder {
 
 /// Serves the line until the queue is dropped.
 async fn serve(keys: Arc<QueueKeys>, link: Arc<Link>, mut requests: mpsc::Receiver<Request>) {
-    let mut batch = Vec::new();
-    while let Some(first) = requests.recv().await {
-        batch.push(first);
-        // Callers that are ready to ask get the chance to do it before the call is closed.
-        tokio::task::yield_now().await;
-        let mut jobs = batch[0].entries.len();
-        let mut bytes: usize = batch[0].entries.iter().map(Entry::size).sum();
-        while jobs < JOBS_MAX && bytes < BYTES_MAX {
-            let Ok(next) = requests.try_recv() else { break };
-            jobs += next.entries.len();
-            bytes += next.entries.iter().map(Entry::size).sum::<usize>();
-            batch.push(next);
+    let mut calls = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            biased;
+            Some(()) = calls.next() => {}
+            first = requests.recv(), if calls.len() < CALLS_MAX => {
+                let Some(first) = first else { break };
+                // Callers that are ready to ask get the chance to do it before the call is closed.
+                tokio::task::yield_now().await;
+                let batch = gather(first, &mut requests);
+                let mut call = Box::pin(serve_batch(Arc::clone(&keys), Arc::clone(&link), batch));
+                // It is sent at once: calls reach Redis in the order in which they were gathered.
+                if (&mut call).now_or_never().is_none() {
+                    calls.push(call);
+                }
+            }
         }
-        let sizes: Vec<usize> = batch.iter().map(|request| request.entries.len()).collect();
-        let entries: Vec<Entry> =
-            batch.iter_mut().flat_map(|request| std::mem::take(&mut request.entries)).collect();
-        let outcome = add_in_chunks(&keys, &link, entries).await;
-        answer(&mut batch, &sizes, outcome);
     }
+    while calls.next().await.is_some() {}
 }
 
-/// Gives every caller its part of the results: a failure reaches those whose jobs it left out.
-fn answer(
-    batch: &mut Vec<Request>,
-    sizes: &[usize],
-    (added, error): (Vec<Added>, Option<QueueError>),
-) {
+/// Takes what else is queued, up to the bounds of one call.
+fn gather(first: Request, requests: &mut mpsc::Receiver<Request>) -> Vec<Request> {
+    let mut jobs = first.entries.len();
+    let mut bytes: usize = first.entries.iter().map(Entry::size).sum();
+    let mut batch = vec![first];
+    while jobs < JOBS_MAX && bytes < BYTES_MAX {
+        let Ok(next) = requests.try_recv() else { break };
+        jobs += next.entries.len();
+        bytes += next.entries.iter().map(Entry::size).sum::<usize>();
+        batch.push(next);
+    }
+    batch
+}
+
+/// Adds a batch and gives every caller its part of the results: a failure reaches those whose jobs it
+/// left out.
+async fn serve_batch(keys: Arc<QueueKeys>, link: Arc<Link>, mut batch: Vec<Request>) {
+    let sizes: Vec<usize> = batch.iter().map(|request| request.entries.len()).collect();
+    let entries: Vec<Entry> =
+        batch.iter_mut().flat_map(|request| std::mem::take(&mut request.entries)).collect();
+    let (added, error) = add_in_chunks(&keys, &link, &entries).await;
     let mut added = added.into_iter();
-    for (request, size) in batch.drain(..).zip(sizes) {
-        let part: Vec<Added> = added.by_ref().take(*size).collect();
+    for (request, size) in batch.into_iter().zip(sizes) {
+        let part: Vec<Added> = added.by_ref().take(size).collect();
         let result = match &error {
-            Some(error) if part.len() < *size => Err(error.clone()),
+            Some(error) if part.len() < size => Err(error.clone()),
             _ => Ok(part),
         };
         // A caller that no longer waits has its jobs all the same.
@@ -127,20 +150,27 @@ fn answer(
     }
 }
 
-/// Runs one script call after the other; stops at the first that fails.
+/// Runs the script calls, two at a time; stops at the first that fails.
 async fn add_in_chunks(
     keys: &QueueKeys,
     link: &Link,
-    entries: Vec<Entry>,
+    entries: &[Entry],
 ) -> (Vec<Added>, Option<QueueError>) {
     let mut added = Vec::with_capacity(entries.len());
-    for chunk in chunks(&entries) {
-        match add_chunk(keys, link, chunk).await {
-            Ok(results) => added.extend(results),
-            Err(error) => return (added, Some(error)),
+    let mut chunks = chunks(entries).into_iter();
+    let mut calls = FuturesOrdered::new();
+    loop {
+        while calls.len() < CALLS_MAX
+            && let Some(chunk) = chunks.next()
+        {
+            calls.push_back(add_chunk(keys, link, chunk));
+        }
+        match calls.next().await {
+            Some(Ok(results)) => added.extend(results),
+            Some(Err(error)) => return (added, Some(error)),
+            None => return (added, None),
         }
     }
-    (added, None)
 }
 
 /// Cuts a list into calls of bounded jobs and bytes.
@@ -170,11 +200,12 @@ async fn add_chunk(keys: &QueueKeys, link: &Link, entries: &[Entry]) -> Result<V
     call.arg(&keys.base).arg(link.now_ms()).arg(entries.len());
     call.arg(if plain { PLAIN_ARGUMENTS } else { ALL_ARGUMENTS });
     for entry in entries {
-        call.arg(entry.id.as_ref().map_or("", JobId::as_str));
-        call.arg(&entry.name).arg(entry.data.as_str()).arg(&entry.options);
-        call.arg(entry.timestamp_ms).arg(entry.delay_ms);
         if !plain {
-            call.arg(entry.placing.priority).arg(u8::from(entry.placing.front));
+            call.arg(entry.id.as_ref().map_or("", JobId::as_str));
+        }
+        call.arg(&entry.name).arg(entry.data.as_str()).arg(&entry.options).arg(entry.timestamp_ms);
+        if !plain {
+            call.arg(entry.delay_ms).arg(entry.placing.priority).arg(u8::from(entry.placing.front));
             write_deduplication(&mut call, entry.deduplication.as_ref());
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redis::{Cmd, Value};
 
-use super::wire::{Fields, ReadJob};
+use super::wire::{Fields, LastOptions, ReadJob};
 use super::{RedisQueue, scripts, stream, unanswered, wire};
 use crate::backend::{Claim, Claimed, Consume, Held, Inspect as _, Renewal, Turn, Waited};
 use crate::error::{QueueError, Result};
@@ -234,13 +234,14 @@ impl RedisQueue {
     ) -> Result<Vec<ClaimedJob>> {
         let mut items = wire::list(jobs)?.into_iter();
         let mut claimed = Vec::with_capacity(items.len() / 4);
+        let mut last = LastOptions::default();
         while let (Some(id), Some(version), Some(row), Some(later)) =
             (items.next(), items.next(), items.next(), items.next())
         {
             let id = JobId::from_store(wire::text(id)?.unwrap_or_default());
             let version = wire::position(version)?;
             let fields = Fields::default().with(&FIRST_FIELDS, row)?.with(&LATER_FIELDS, later)?;
-            let ReadJob { mut job, unreadable, repairs } = fields.into_job(id);
+            let ReadJob { mut job, unreadable, repairs } = fields.into_job_like(id, &mut last);
             job.attempts_started = job.attempts_started.saturating_add(1);
             job.processed_on_ms = Some(now_ms);
             job.processed_by.clone_from(&claim.worker);

@@ -55,7 +55,7 @@ scripts! {
 }
 
 /// Parts that several scripts, or several branches of one, share.
-const FRAGMENTS: [(&str, &str); 14] = [
+const FRAGMENTS: &[(&str, &str)] = &[
     ("settle", include_str!("lua/settle.lua")),
     ("refused", include_str!("lua/refused.lua")),
     ("due", include_str!("lua/due.lua")),

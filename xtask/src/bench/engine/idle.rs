@@ -23,7 +23,7 @@ pub(super) async fn commands(dir: &Path, scale: Scale, report: &mut Report) -> R
         return Ok(());
     }
     let folder = folder(dir)?;
-    let server = Server::start(folder.path()).await?;
+    let server = Server::start(folder.path(), true).await?;
     say("an idle worker on Redis");
     let store = RedisStore::connect(RedisOptions::new(server.url()), Arc::new(SystemClock)).await?;
     let queue = store.queue(&format!("idle-{}", rand::random::<u32>())).await?;

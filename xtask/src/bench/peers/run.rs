@@ -14,6 +14,8 @@ use crate::bench::redis_server::{Server, Work};
 
 /// Where the other engines' programs and their lock file are, from the root of the workspace.
 pub(super) const FOLDER: &str = "benches/peers";
+/// The program of the official Rust port, as [`build_official`] builds it.
+const OFFICIAL: &str = "target/peers/release/official-peer";
 /// How long one run may take.
 const DEADLINE: Duration = Duration::from_secs(300);
 
@@ -21,13 +23,17 @@ const DEADLINE: Duration = Duration::from_secs(300);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Peer {
     Node,
+    Official,
     Ours,
 }
 
 impl Peer {
+    pub(super) const ALL: [Self; 3] = [Self::Node, Self::Official, Self::Ours];
+
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Node => "npm bullmq 6.7",
+            Self::Official => "bullmq-official 1.4",
             Self::Ours => "oxherd-queue",
         }
     }
@@ -39,6 +45,7 @@ impl Peer {
                 node.arg("node.mjs").current_dir(FOLDER);
                 node
             }
+            Self::Official => Command::new(OFFICIAL),
             Self::Ours => {
                 let mut own = Command::new(std::env::current_exe()?);
                 own.args(["bench", "work"]);
@@ -46,6 +53,15 @@ impl Peer {
             }
         })
     }
+}
+
+/// Builds the program of the official Rust port: a workspace of its own, so that nothing of it comes
+/// into the product's build.
+pub(super) fn build_official() -> Result<()> {
+    let manifest = format!("{FOLDER}/official/Cargo.toml");
+    let arguments = ["build", "--release", "--locked", "--quiet", "--manifest-path", &manifest];
+    let target = ["--target-dir", "target/peers"];
+    crate::run::run("cargo", &[&arguments[..], &target[..]].concat())
 }
 
 /// What a peer says of its run.
@@ -58,10 +74,13 @@ pub(super) struct Said {
     pub(super) rss_mib: f64,
     /// How many different jobs it ran.
     pub(super) distinct: usize,
+    /// Of a workload that waits for each job: how long each took to start, in microseconds.
+    #[serde(default)]
+    pub(super) waited_micros: Vec<u64>,
 }
 
 /// The figures of one run, per job.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Figures {
     pub(super) rate: f64,
     pub(super) server_micros: f64,
@@ -69,6 +88,7 @@ pub(super) struct Figures {
     pub(super) commands: f64,
     pub(super) bytes: f64,
     pub(super) rss_mib: f64,
+    pub(super) waited_micros: Vec<u64>,
 }
 
 /// Has a peer do a workload on a queue of its own.
@@ -92,11 +112,11 @@ pub(super) async fn run(server: &Server, peer: Peer, workload: Workload) -> Resu
     let after = server.work().await?;
     timeout(DEADLINE, child.wait()).await.context("it does not end")??;
     check(server, &queue, workload, &said).await?;
-    Ok(figures(&said, before, after))
+    Ok(figures(said, before, after))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts")]
-fn figures(said: &Said, before: Work, after: Work) -> Figures {
+fn figures(said: Said, before: Work, after: Work) -> Figures {
     let jobs = said.jobs as f64;
     let cpu = after.cpu.zip(before.cpu).map(|(after, before)| after.saturating_sub(before));
     Figures {
@@ -106,6 +126,7 @@ fn figures(said: &Said, before: Work, after: Work) -> Figures {
         commands: (after.commands - before.commands) as f64 / jobs,
         bytes: (after.bytes - before.bytes) as f64 / jobs,
         rss_mib: said.rss_mib,
+        waited_micros: said.waited_micros,
     }
 }
 
@@ -123,14 +144,12 @@ async fn check(server: &Server, queue: &str, workload: Workload, said: &Said) ->
         .arg(format!("{base}completed"))
         .query_async(&mut connection)
         .await?;
-    let expected = match workload.kind {
-        "cycle" => (0, 0, 100.min(workload.jobs)),
-        _ => (workload.jobs, 0, 0),
-    };
+    let runs = !matches!(workload.kind, "bulk" | "add");
+    let expected = if runs { (0, 0, 100.min(workload.jobs)) } else { (workload.jobs, 0, 0) };
     if (waiting, active, completed) != expected {
         bail!("left {waiting} waiting, {active} active, {completed} completed jobs");
     }
-    if workload.kind == "cycle" {
+    if runs {
         ensure!(said.distinct == workload.jobs, "{} of {} jobs ran", said.distinct, workload.jobs);
     }
     redis::cmd("FLUSHALL").query_async::<()>(&mut connection).await?;

@@ -2,8 +2,8 @@
 --
 -- KEYS  1 meta
 -- ARGV  1 key base   2 now (ms)   3 number of jobs (at most 500)   4 number of values for each
---       (6 or 11), then those: id ('' = the queue gives one), name, data, opts (JSON),
---       timestamp (ms), delay (ms) and, if 11, priority (0 = none), '1' = in front of the line,
+--       (4 or 11), then those; if 4: name, data, opts (JSON), timestamp (ms); if 11: id ('' = the queue
+--       gives one), those four, delay (ms), priority (0 = none), '1' = in front of the line,
 --       deduplication id ('' = none), its time (ms, 0 = until the owner ends), its ways (e = extend,
 --       r = replace, k = keep the last if active, s = reschedule)
 -- Effects  counter `id`, job hashes, `wait`, `prioritized` (`pc`) or `delayed`, markers, the stream;
@@ -19,13 +19,16 @@ if not meta[3] then redis.call('HSET', KEYS[1], 'opts.maxLenEvents', '10000') en
 redis.call('XTRIM', events, 'MAXLEN', '~', tonumber(meta[3]) or 10000)
 
 local reply, waiting, fronts, any_ranked, any_delayed = {}, {}, {}, false, false
-local at = 4
+local wide, at = width == 11, 4
 for i = 1, count do
-  local id, name, delay = ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 6])
+  local first = wide and at + 1 or at
+  local id, name = wide and ARGV[at + 1] or '', ARGV[first + 1]
+  local pause = wide and ARGV[at + 6] or '0'
+  local delay = tonumber(pause)
   local custom = id ~= ''
   if not custom then id = string.format('%.0f', last - count + i) end
   local job = base .. id
-  local rule, owner = width > 6 and ARGV[at + 9] or '', false
+  local rule, owner = wide and ARGV[at + 9] or '', false
   if custom and redis.call('EXISTS', job) == 1 then
     redis.call('XADD', events, '*', 'event', 'duplicated', 'jobId', id)
     reply[#reply + 1] = id
@@ -41,14 +44,14 @@ for i = 1, count do
     end
   end
   if not owner then
-    local priority = width > 6 and ARGV[at + 7] or '0'
-    redis.call('HSET', job, 'name', name, 'data', ARGV[at + 3], 'opts', ARGV[at + 4],
-      'timestamp', ARGV[at + 5], 'delay', ARGV[at + 6], 'priority', priority)
+    local priority = wide and ARGV[at + 7] or '0'
+    redis.call('HSET', job, 'name', name, 'data', ARGV[first + 2], 'opts', ARGV[first + 3],
+      'timestamp', ARGV[first + 4], 'delay', pause, 'priority', priority)
     if rule ~= '' then redis.call('HSET', job, 'deid', rule) end
     redis.call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', name)
     reply[#reply + 1] = id
     if delay > 0 then
-      local due = tonumber(ARGV[at + 5]) + delay
+      local due = tonumber(ARGV[first + 4]) + delay
       local floor, top = due * 4096, due * 4096 + 4095
       local peer = redis.call('ZREVRANGEBYSCORE', delayed, top, floor, 'WITHSCORES', 'LIMIT', 0, 1)
       redis.call('ZADD', delayed, peer[2] and math.min(tonumber(peer[2]) + 1, top) or floor, id)
@@ -60,7 +63,7 @@ for i = 1, count do
         local turn = redis.call('INCR', base .. 'pc') % 4294967296
         redis.call('ZADD', base .. 'prioritized', priority * 4294967296 + turn, id)
         any_ranked = true
-      elseif width > 6 and ARGV[at + 8] == '1' then
+      elseif wide and ARGV[at + 8] == '1' then
         fronts[#fronts + 1] = id
       else
         waiting[#waiting + 1] = id

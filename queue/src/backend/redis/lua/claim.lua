@@ -27,9 +27,12 @@ if most > 0 then
 
   local taken, counted, bytes, budget = {}, 0, 0, tonumber(ARGV[8])
   if any_marks == nil and not held_back then any_marks = redis.call('EXISTS', marks) == 1 end
-  local dry = false
+  local dry, in_place = false, false
   while not held_back and not dry and #taken < room and bytes < budget do
-    local ids = redis.call('LRANGE', wait, -math.min(room - #taken, 1000), -1)
+    -- A lone job is moved by one command instead of three.
+    local moved = room == 1 and redis.call('RPOPLPUSH', wait, active)
+    local ids = moved and { moved } or room > 1
+      and redis.call('LRANGE', wait, -math.min(room - #taken, 1000), -1) or {}
     local from_list = #ids > 0
     if not from_list then
       local lowest = redis.call('ZPOPMIN', prioritized, room - #taken)
@@ -68,16 +71,19 @@ if most > 0 then
         bytes = bytes + size
         if size > 1048576 then row[2] = false; row[12] = size end
         taken[#taken + 1] = id
+        in_place = moved
         local at = #jobs
         jobs[at + 1], jobs[at + 2] = id, redis.call('XADD', events, '*', 'event', 'active',
           'jobId', id, 'prev', 'waiting')
         jobs[at + 3], jobs[at + 4] = row, more
+      elseif moved then
+        redis.call('LREM', active, 1, id)
       end
     end
-    if from_list then redis.call('LTRIM', wait, 0, -(used + 1)) end
+    if from_list and not moved then redis.call('LTRIM', wait, 0, -(used + 1)) end
   end
   if #taken > 0 then
-    redis.call('LPUSH', active, unpack(taken))
+    if not in_place then redis.call('LPUSH', active, unpack(taken)) end
     any_waiting = true
     if starts and counted > 0 then
       redis.call('INCRBY', base .. 'limiter', counted)

@@ -3,6 +3,13 @@
 -- its functions. Expects `clock` (now as a number) and `base` (the key base of the queue of the
 -- ending job); sets `family`.
 
+-- In a cluster (then a second key is declared) a script may touch no key of another slot, such as a
+-- parent that a foreign producer names: it would end here, half done.
+local function is_out_of_reach(parent)
+  local tag = '^[^{]*{([^}]+)}'
+  return #KEYS > 1 and string.match(parent, tag) ~= string.match(base, tag)
+end
+
 -- Gives a waiting parent back to its queue; nothing when it does not wait.
 -- Events (parent's stream): delayed | waiting{prev=waiting-children}.
 local function release_parent(parent)
@@ -38,6 +45,7 @@ end
 
 -- A child completed: its value moves to the parent, and the last one releases the parent.
 local function child_completed(parent, child, value)
+  if is_out_of_reach(parent) then return end
   if redis.call('SREM', parent .. ':dependencies', child) == 1 then
     redis.call('HSET', parent .. ':processed', child, value)
     release_parent_if_done(parent)
@@ -46,6 +54,7 @@ end
 
 -- A child failed for good: its own policy, written in its `parent` field, decides.
 local function child_failed(parent, child, link, reason)
+  if is_out_of_reach(parent) then return end
   local readable, policy = pcall(cjson.decode, link)
   if not readable or type(policy) ~= 'table' then return end
   if not (policy.fpof or policy.cpof or policy.idof or policy.rdof) then return end
@@ -78,6 +87,7 @@ end
 
 -- A child is deleted: a parent that waited only for it is released, in front and at once.
 local function child_removed(parent, child)
+  if is_out_of_reach(parent) then return end
   if redis.call('SREM', parent .. ':dependencies', child) == 0 then return end
   if redis.call('SCARD', parent .. ':dependencies') > 0 then return end
   local home, id = string.match(parent, '^(.*:)([^:]*)$')
@@ -152,11 +162,12 @@ local function requeue_deduplicated(deduplication)
       redis.call('ZADD', base .. 'marker', 0, '0')
     end
   end
-  if row[7] then redis.call('SADD', row[7], job) end
+  if row[7] and not is_out_of_reach(row[7]) then redis.call('SADD', row[7], job) end
 end
 
 -- A finished child runs again: its parent awaits it again.
 local function child_back(parent, child)
+  if is_out_of_reach(parent) then return end
   if redis.call('EXISTS', parent) == 0 then return end
   local gone = redis.call('ZREM', parent .. ':unsuccessful', child)
     + redis.call('HDEL', parent .. ':failed', child)
