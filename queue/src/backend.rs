@@ -11,6 +11,7 @@ mod clear;
 mod deduplicate;
 pub mod embedded;
 mod limit;
+mod metrics;
 pub mod redis;
 mod server;
 
@@ -34,6 +35,7 @@ pub use self::change::Change;
 pub use self::clear::Clear;
 pub use self::deduplicate::Deduplicate;
 pub use self::limit::{Limit, Limits};
+pub use self::metrics::Metrics;
 pub use self::server::ServerInfo;
 
 /// Everything that a queue can do.
@@ -363,26 +365,6 @@ pub struct ListQuery {
     pub limit: u64,
     /// Whether the newest come first.
     pub newest_first: bool,
-}
-
-/// How many jobs of a queue ended in one way.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Metrics {
-    /// All that were counted.
-    pub count: u64,
-    /// When the newest point was made, in milliseconds since the epoch.
-    pub noted_ms: Option<u64>,
-    /// How many were counted until then.
-    pub noted_count: u64,
-    /// Jobs in a minute, the newest minute first. The minute under way is not among them.
-    pub points: Vec<u64>,
-    /// How many points are kept.
-    pub length: u64,
-}
-
-impl Metrics {
-    /// The most points in an answer.
-    pub const POINTS_MAX: u64 = 100_000;
 }
 
 /// The number of jobs in each state.

@@ -43,6 +43,7 @@ mod queue_handle;
 mod queue_state;
 mod reader;
 mod recovery;
+mod refusal;
 mod request;
 mod schedule_handle;
 mod scheduling;
