@@ -37,7 +37,7 @@ fn a_worker_takes_jobs_again_after_its_connections_were_cut_died_or_stalled() {
 async fn outage(fault: Fault, load: Load, run: usize) -> Result<String, String> {
     let away = Duration::from_millis(AWAY_MS[run]);
     let name = format!("{load:?}, {fault:?} for {away:?}");
-    let server = RedisProcess::start(&["--appendfsync", "always"]).await;
+    let server = RedisProcess::start(&["--appendfsync", "no"]).await;
     let proxy = FaultProxy::before(server.port()).await;
     let cell = Cell::start(name, load, &server, RedisOptions::new(proxy.url())).await;
 

@@ -44,7 +44,7 @@ impl RedisCluster {
             "--cluster-port",
             &bus,
             "--appendfsync",
-            "always",
+            "no",
             "--repl-diskless-sync-delay",
             "0",
         ])

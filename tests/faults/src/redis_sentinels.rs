@@ -33,7 +33,7 @@ impl RedisSentinels {
     /// Starts all of them, with further arguments for the servers, and waits until each knows the
     /// others.
     pub async fn start(settings: &[&str]) -> Self {
-        let quick = ["--appendfsync", "always", "--repl-diskless-sync-delay", "0"];
+        let quick = ["--appendfsync", "no", "--repl-diskless-sync-delay", "0"];
         let settings: Vec<&str> = quick.iter().chain(settings).copied().collect();
         let primary = RedisProcess::start(&settings).await;
         let port = primary.port().to_string();
