@@ -12,6 +12,6 @@ local job = base .. id
 if redis.call('EXISTS', job) == 0 then return false end
 local state = state_of(id)
 if state ~= 'delayed' then return { state or 'unknown', '' } end
-redis.call('ZREM', base .. 'delayed', id)
+-- It is not taken out first: like BullMQ's, a job that keeps its due time goes behind itself.
 redis.call('HSET', job, 'delay', ARGV[4])
 return { state, delay_until(id, clock + delay) }
