@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -140,10 +141,26 @@ impl RedisProcess {
     }
 }
 
-/// Returns a port on which nothing listens now.
+/// The ports for servers: below those that systems give to outgoing connections.
+const PORTS: std::ops::Range<u32> = 12_000..32_000;
+
+/// Returns a port on which nothing listens now; each once.
+///
+/// One that the system chose and that was let go again may be given to a neighbour before its server
+/// starts: two clusters side by side then became one.
 #[must_use]
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let count = PORTS.end - PORTS.start;
+    // Processes that run side by side begin far from each other.
+    let first = std::process::id().wrapping_mul(131) % count;
+    loop {
+        let place = (first + GIVEN.fetch_add(1, Ordering::Relaxed)) % count;
+        let port = u16::try_from(PORTS.start + place).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Sends a command to a server of this machine and returns what `redis-cli` prints.
