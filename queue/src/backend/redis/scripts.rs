@@ -63,6 +63,7 @@ const FRAGMENTS: &[(&str, &str)] = &[
     ("evict", include_str!("lua/evict.lua")),
     ("metrics", include_str!("lua/metrics.lua")),
     ("family", include_str!("lua/family.lua")),
+    ("reach", include_str!("lua/reach.lua")),
     ("state", include_str!("lua/state.lua")),
     ("deduplicate", include_str!("lua/deduplicate.lua")),
     ("forget", include_str!("lua/forget.lua")),

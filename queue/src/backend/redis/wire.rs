@@ -287,10 +287,9 @@ impl Reading {
         {
             return options.clone();
         }
-        let told = self.unreadable.is_some();
         let options = self.options(&text);
         // What was wrong is to be told of every job.
-        if !told && self.unreadable.is_none() {
+        if self.unreadable.is_none() {
             last.0 = Some((text, options.clone()));
         }
         options

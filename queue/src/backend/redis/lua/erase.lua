@@ -6,7 +6,8 @@
 --       7 the youngest to remove (ms since the epoch, '' = any)
 -- Effects  the jobs leave the structure and are deleted with all that belongs to them; their
 --          deduplication ids are free; parents are detached.
--- Returns  1 the removed ids, those of a list the youngest first   2 how many were looked at and stay   3 1 = there may be more
+-- Returns  1 the removed ids, those of a list the youngest first   2 how many were looked at and stay
+--          3 1 = there may be more
 local base, marks, clock, structure = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local skip, most, cutoff = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local key = base .. structure

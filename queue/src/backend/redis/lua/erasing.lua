@@ -1,12 +1,12 @@
 -- Removing many jobs. A fragment; expects `base`, `marks` and `clock`.
 --@include forget
 
+--@include reach
+
 -- Frees a parent of a child that is gone; one in this queue that waited for nothing else is deleted
 -- with it, and so on upwards.
 local function detach(parent, child)
-  -- As in `family.lua`: no key of another slot of a cluster is touched.
-  local tag = '^[^{]*{([^}]+)}'
-  if #KEYS > 1 and string.match(parent, tag) ~= string.match(base, tag) then return end
+  if is_out_of_reach(parent) then return end
   if redis.call('SREM', parent .. ':dependencies', child) == 0 then return end
   if redis.call('SCARD', parent .. ':dependencies') > 0 then return end
   local home, id = string.match(parent, '^(.*:)([^:]*)$')

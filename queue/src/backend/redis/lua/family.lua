@@ -3,12 +3,7 @@
 -- its functions. Expects `clock` (now as a number) and `base` (the key base of the queue of the
 -- ending job); sets `family`.
 
--- In a cluster (then a second key is declared) a script may touch no key of another slot, such as a
--- parent that a foreign producer names: it would end here, half done.
-local function is_out_of_reach(parent)
-  local tag = '^[^{]*{([^}]+)}'
-  return #KEYS > 1 and string.match(parent, tag) ~= string.match(base, tag)
-end
+--@include reach
 
 -- Gives a waiting parent back to its queue; nothing when it does not wait.
 -- Events (parent's stream): delayed | waiting{prev=waiting-children}.
